@@ -1,0 +1,3 @@
+//! The `rotunda` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What the process counts about itself. No label ever names a teammate, a contact or a conversation.
