@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rotunda_protocol::directory::TeammateStatus;
 use rotunda_protocol::id::{EndpointId, TeamId, TeammateId};
 use rotunda_protocol::principal::{Assignee, Principal};
-use rotunda_protocol::push::Access;
+pub use rotunda_protocol::push::Access;
 
 use super::conversation::Conversation;
 use super::directory::Endpoint;

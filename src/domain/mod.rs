@@ -27,3 +27,7 @@ pub mod teammate;
 pub mod writing;
 
 pub mod list;
+
+pub mod audience;
+pub mod catch_up;
+pub mod presence;
