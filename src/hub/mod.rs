@@ -1,6 +1,7 @@
 //! All organizations of this process: who has a session here, and what each of them is told.
 
 pub mod send_queue;
+pub mod wire;
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use rotunda_protocol::id::{ConversationId, OrganizationId, SessionId, TeammateId
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 
-use self::send_queue::SendQueue;
+use self::send_queue::{Permit, SendQueue};
 use crate::store::SharedStore;
 
 /// All rooms of this process. Cheap to clone.
@@ -89,11 +90,11 @@ impl Hub {
 }
 
 impl Seat {
-    /// Starts a command; its answer goes into the queue.
-    pub fn call(&self, _ref: Ref, _command: Command) {}
+    /// Starts a command; its answer goes into the queue, and the permit is dropped after it.
+    pub fn call(&self, _ref: Ref, _command: Command, _permit: Permit) {}
 
-    /// Starts answering a question; the answer goes into the queue.
-    pub fn ask(&self, _ref: Ref, _ask: Ask) {}
+    /// Starts answering a question; the answer goes into the queue, and the permit is dropped after it.
+    pub fn ask(&self, _ref: Ref, _ask: Ask, _permit: Permit) {}
 
     /// Passes on something fleeting.
     pub fn signal(&self, _signal: Signal) {}
