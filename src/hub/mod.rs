@@ -1,5 +1,6 @@
 //! All organizations of this process: who has a session here, and what each of them is told.
 
+pub mod back_office;
 pub mod send_queue;
 pub mod wire;
 
