@@ -23,6 +23,12 @@ pub struct Limits {
     pub frames_burst: u32,
     /// Commands and questions of one connection that may wait for their answer; bounds the answers queued.
     pub in_flight_max: u32,
+    /// Sessions of one teammate on one node: every device they have, and some that were forgotten.
+    pub sessions_per_teammate_max: usize,
+    /// Rows, items or marks of one catch-up. With more, listing again is cheaper.
+    pub catch_up_rows_max: usize,
+    /// How long an organization without sessions stays in memory.
+    pub room_idle: Duration,
     /// From a request's first byte to its last header: half a request must not hold a descriptor.
     pub header_time_max: Duration,
     /// From the upgrade to a `hello` that was accepted, the reading of the organization included.
@@ -51,6 +57,9 @@ impl Default for Limits {
             frames_per_second: 50,
             frames_burst: 200,
             in_flight_max: 32,
+            sessions_per_teammate_max: 20,
+            catch_up_rows_max: 1_000,
+            room_idle: Duration::from_mins(1),
             header_time_max: Duration::from_secs(5),
             hello_time_max: Duration::from_secs(10),
             heartbeat: Duration::from_secs(25),

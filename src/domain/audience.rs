@@ -4,10 +4,11 @@
 //! an event is one of these effects; nothing else decides who hears what.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rotunda_protocol::conversation::Was;
 use rotunda_protocol::directory::Role;
-use rotunda_protocol::id::{ConversationId, TeammateId};
+use rotunda_protocol::id::{ConversationId, EndpointId, TeammateId};
 use rotunda_protocol::item::Item;
 use rotunda_protocol::push::{Marked, Push};
 
@@ -36,9 +37,9 @@ pub enum Subject {
     /// What only admins are told.
     Administration,
     /// An endpoint.
-    Endpoint(Box<Endpoint>),
+    Endpoint(EndpointId),
     /// A conversation, as it was then.
-    Conversation(Box<Conversation>),
+    Conversation(Arc<Conversation>),
     /// Nothing that could be lost: the loss itself, one's own access.
     Loss,
 }
@@ -91,7 +92,9 @@ pub fn effects(
             Change::Item(item) => tell_item(after, event, item, &mut effects),
             Change::Mark { teammate, conversation, mark } => {
                 let marked = Marked { conversation: conversation.clone(), mark: *mark };
-                effects.push(tell(one(teammate), Push::Mark(marked), Subject::Roster));
+                let open = after.conversation(conversation).cloned();
+                let about = open.map_or(Subject::Roster, Subject::Conversation);
+                effects.push(tell(one(teammate), Push::Mark(marked), about));
             }
             // A contact is told of as part of the conversations they are in, a tag likewise.
             Change::Contact(_) | Change::Tag { .. } => {}
@@ -247,7 +250,7 @@ fn tell_endpoint(
             Audience::These(these)
         }
     };
-    let about = Subject::Endpoint(Box::new(endpoint.clone()));
+    let about = Subject::Endpoint(endpoint.id.clone());
     effects.push(tell(to, Push::Endpoint { endpoint: endpoint.to_wire() }, about));
 }
 
@@ -274,7 +277,7 @@ fn tell_conversation(
         at: event.at,
         was,
     };
-    let about = || Subject::Conversation(Box::new(row.clone()));
+    let about = || Subject::Conversation(Arc::new(row.clone()));
     let audience = |staff: Staff| match staff {
         Staff::Everyone => Audience::Everyone,
         Staff::These(these) => Audience::These(these),
@@ -310,7 +313,7 @@ fn tell_marks(
 ) {
     for (teammate, mark) in after.shelf().marks(&row.id).filter(|(teammate, _)| to.contains(*teammate)) {
         let marked = Marked { conversation: row.id.clone(), mark: *mark };
-        let about = Subject::Conversation(Box::new(row.clone()));
+        let about = Subject::Conversation(Arc::new(row.clone()));
         effects.push(tell(one(teammate), Push::Mark(marked), about));
     }
 }
@@ -331,7 +334,7 @@ fn tell_item(after: &Organization, event: &Event, item: &Item, effects: &mut Vec
     });
     if let Some(change) = changes.into_iter().find(of_item) {
         let to = Audience::Opened(item.conversation.clone(), after.staff(&change.after));
-        let about = Subject::Conversation(Box::new(change.after.clone()));
+        let about = Subject::Conversation(Arc::new(change.after.clone()));
         effects.push(tell(to, Push::Item { item: item.clone() }, about));
     }
 }

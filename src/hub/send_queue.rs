@@ -34,6 +34,8 @@ const SLICES_MAX: usize = 64;
 pub enum About {
     /// Nothing that membership hides: directory, answers to commands, beats.
     Anyone,
+    /// What only admins are told.
+    Administration,
     /// An endpoint.
     Endpoint(EndpointId),
     /// A conversation, as it was for the frame.

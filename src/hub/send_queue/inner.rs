@@ -159,7 +159,7 @@ impl Inner {
         let denied = |waiting: &Waiting| match &waiting.frame.about {
             About::Anyone => waiting.kind == Kind::CatchUp,
             About::Reading => true,
-            about @ (About::Endpoint(_) | About::Conversation(_)) => !visible(about),
+            about @ (About::Administration | About::Endpoint(_) | About::Conversation(_)) => !visible(about),
         };
         if self.front_written > 0 && self.waiting.front().is_some_and(denied) {
             self.cut(CloseCode::Behind);
