@@ -1,4 +1,5 @@
-//! What a client may ask to be told. Questions change nothing; their answers hold as of the answer's cursor.
+//! What a client may ask to be told. Questions change nothing. Their answers carry no cursor: an answer does
+//! not say that the pushes before it have been applied, so there is nothing to resume from.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
