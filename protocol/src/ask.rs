@@ -15,6 +15,8 @@ use crate::push::ConversationPresence;
 pub const LIST_LIMIT_MAX: u16 = 200;
 /// The most items of one history page.
 pub const HISTORY_LIMIT_MAX: u16 = 200;
+/// The most conversations that a session holds open.
+pub const OPEN_MAX: usize = 16;
 
 /// Where a list page ended: the next one begins after this row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]

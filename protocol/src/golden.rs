@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ask::Ask;
+use crate::close::CloseCode;
 use crate::codec::Codec;
-use crate::command::Command;
 use crate::frame::{ClientFrame, Outline, ServerFrame};
 
 /// Frames that share a file, each with its name.
@@ -265,9 +265,19 @@ fn every_frame_of_the_hub_has_an_outline() {
 }
 
 #[test]
+fn a_name_in_metrics_is_the_name_on_the_wire() {
+    for code in CloseCode::ALL {
+        assert_eq!(json(&code), format!("\"{}\"", code.name()));
+    }
+    for (_, refusal) in server::refusals() {
+        let value: Value = serde_json::from_str(&json(&refusal)).expect("JSON");
+        assert_eq!(value["code"], refusal.code());
+    }
+}
+
+#[test]
 fn a_command_is_filed_under_its_name() {
-    for (name, frame) in client::commands() {
-        let command: Command = frame;
+    for (name, command) in client::commands() {
         let value: Value = serde_json::from_str(&json(&command)).expect("JSON");
         assert_eq!(name.split('/').next(), value["do"].as_str());
     }

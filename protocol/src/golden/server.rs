@@ -169,7 +169,7 @@ fn grants() -> Vec<Grant> {
     ]
 }
 
-fn refusals() -> Vec<(&'static str, Refusal)> {
+pub(super) fn refusals() -> Vec<(&'static str, Refusal)> {
     [
         Refusal::NotFound,
         Refusal::Forbidden,
