@@ -361,10 +361,6 @@ fn back_office() -> Vec<(&'static str, Command)> {
             inbound(Content::Call { direction: Direction::In, outcome: "no-answer".into(), seconds: 0 }),
         ),
         (
-            "inbound.receive/call_out",
-            inbound(Content::Call { direction: Direction::Out, outcome: "completed".into(), seconds: 94 }),
-        ),
-        (
             "inbound.receive/voicemail",
             inbound(Content::Voicemail {
                 seconds: 17,

@@ -288,7 +288,7 @@ fn happenings() -> Vec<(&'static str, Push)> {
     let item = || Happening::Item { number: 42 };
     let reopened = |cause| Happening::Reopened { cause };
     vec![
-        ("created", told(sam(), "contact", vec![Happening::Created, item(), to_ben(Cause::Auto)])),
+        ("created", told(sam(), "contact", vec![Happening::Created, to_ben(Cause::Auto), item()])),
         (
             "created/auto_assign_unavailable",
             told(
@@ -296,8 +296,8 @@ fn happenings() -> Vec<(&'static str, Push)> {
                 "contact",
                 vec![
                     Happening::Created,
-                    item(),
                     Happening::Assigned { from: None, to: None, cause: Cause::AutoAssignUnavailable },
+                    item(),
                 ],
             ),
         ),
@@ -312,17 +312,14 @@ fn happenings() -> Vec<(&'static str, Push)> {
             told(sam_shared(), "teammate:ada", vec![from_ben(Cause::TeammateRemoved)]),
         ),
         ("assigned/team_deleted", told(sam_shared(), "teammate:ada", vec![from_team(Cause::TeamDeleted)])),
-        (
-            "archived",
-            told(sam_archived(), "teammate:ben", vec![Happening::Archived, from_ben(Cause::Archived)]),
-        ),
+        ("archived", told(sam_archived(), "teammate:ben", vec![Happening::Archived])),
         ("reopened", told(sam_shared(), "contact", vec![reopened(Cause::Inbound), item()])),
         (
             "reopened/reply_claims",
             told(
                 sam_with(ItemKind::MessageOut, "teammate:ben"),
                 "teammate:ben",
-                vec![reopened(Cause::StaffPost), item(), to_ben(Cause::ReplyClaims)],
+                vec![reopened(Cause::StaffPost), to_ben(Cause::ReplyClaims), item()],
             ),
         ),
         ("tagged", told(sam(), "teammate:ada", vec![Happening::Tagged])),
