@@ -79,7 +79,6 @@ pub fn effects(
     let mut names_changed = before.to_wire() != after.to_wire();
     for change in &event.changes {
         match change {
-            Change::Organization(_) => {}
             Change::Teammate(teammate) => tell_teammate(before, after, teammate, &mut effects),
             Change::Team(team) => {
                 let push = Push::Team { team: team.to_wire() };
@@ -96,8 +95,8 @@ pub fn effects(
                 let about = open.map_or(Subject::Roster, Subject::Conversation);
                 effects.push(tell(one(teammate), Push::Mark(marked), about));
             }
-            // A contact is told of as part of the conversations they are in, a tag likewise.
-            Change::Contact(_) | Change::Tag { .. } => {}
+            // The organization is told below; a contact as part of the conversations they are in, a tag likewise.
+            Change::Organization(_) | Change::Contact(_) | Change::Tag { .. } => {}
         }
         if std::mem::take(&mut names_changed)
             && let Some(organization) = after.to_wire()

@@ -59,8 +59,7 @@ pub(super) fn carry_out(registry: &Registry, committed: &Committed<'_>, effects:
                 }
                 outcome.ended.extend_from_slice(registry.keys_of(&teammate));
             }
-            // They come back at once, and are told to start over because their cursor is older than the reset.
-            Effect::Reset => registry.all().for_each(|member| member.queue.close(CloseCode::Behind, true)),
+            Effect::Reset => registry.all().for_each(|member| member.queue.restart()),
             Effect::Tell { to, push, about } => {
                 let frame = Shared::new(*push, Some(committed.cursor.clone()), Some(seq), about_of(about));
                 outcome.deliveries += tell(registry, &to, &frame);
@@ -86,7 +85,12 @@ pub(super) fn tell(registry: &Registry, to: &Audience, frame: &Shared) -> usize 
 }
 
 /// Tells a staff, but for one session: the one that caused it.
-pub(super) fn tell_others(registry: &Registry, staff: &Staff, frame: &Shared, but: Option<&SessionId>) -> usize {
+pub(super) fn tell_others(
+    registry: &Registry,
+    staff: &Staff,
+    frame: &Shared,
+    but: Option<&SessionId>,
+) -> usize {
     match staff {
         Staff::Everyone => offer(registry.all(), frame, but),
         Staff::These(these) => these.iter().map(|id| offer(registry.sessions_of(id), frame, but)).sum(),

@@ -129,8 +129,7 @@ impl Hub {
                 queue: queue.clone(),
                 open: open.clone(),
             };
-            let sent = room.inputs.send_timeout(Input::Join(join, reply), MAILBOX_WAIT_MAX).await;
-            let answer = match sent {
+            let answer = match room.inputs.send_timeout(Input::Join(join, reply), MAILBOX_WAIT_MAX).await {
                 Ok(()) => joined.await.ok(),
                 Err(_) => None,
             };
@@ -200,7 +199,7 @@ impl Hub {
         let cell = self.rooms.0.entry(organization.clone()).or_default().clone();
         let opened = cell.get_or_try_init(|| async {
             let image = self.services.store.load(organization).await?;
-            Ok(Room::open(organization.clone(), image, self.services.clone(), self.rooms.clone()))
+            Ok(Room::open(organization.clone(), image, &self.services, self.rooms.clone()))
         });
         opened.await.cloned().map_err(|error: crate::store::StoreError| {
             tracing::warn!(%error, "an organization cannot be opened");

@@ -25,7 +25,12 @@ const COUNTS_MAX: usize = 200;
 const MISSED_MAX: u32 = 20;
 
 /// Answers a question as of a snapshot.
-pub(super) async fn answer(room: &Room, view: &View, teammate: &TeammateId, ask: &Ask) -> Result<Told, Refusal> {
+pub(super) async fn answer(
+    room: &Room,
+    view: &View,
+    teammate: &TeammateId,
+    ask: &Ask,
+) -> Result<Told, Refusal> {
     if !view.organization.is_active(teammate) {
         return Err(Refusal::NotFound);
     }
@@ -148,19 +153,17 @@ pub(super) async fn visible(
     id: &ConversationId,
 ) -> Result<(Conversation, Mark), Refusal> {
     let organization = &view.organization;
-    let (conversation, mark) = match organization.conversation(id) {
-        Some(open) => ((**open).clone(), organization.shelf().mark(id, teammate)),
-        None => {
-            let needs = Needs { conversations: vec![id.clone()], ..Needs::default() };
-            let found =
-                room.services.store.find(&room.organization, needs).await.map_err(|e| fault(room, &e))?;
-            let stored = found.conversations.into_iter().next().ok_or(Refusal::NotFound)?;
-            if stored.changed > organization.seq() {
-                return Err(Refusal::AccessChanged);
-            }
-            let mark = stored.marks.iter().find(|(of, _)| of == teammate).map(|(_, mark)| *mark);
-            (stored.conversation, mark.unwrap_or_default())
+    let (conversation, mark) = if let Some(open) = organization.conversation(id) {
+        ((**open).clone(), organization.shelf().mark(id, teammate))
+    } else {
+        let needs = Needs { conversations: vec![id.clone()], ..Needs::default() };
+        let found = room.services.store.find(&room.organization, needs).await.map_err(|e| fault(room, &e))?;
+        let stored = found.conversations.into_iter().next().ok_or(Refusal::NotFound)?;
+        if stored.changed > organization.seq() && organization.can_see(teammate, &stored.conversation) {
+            return Err(Refusal::AccessChanged);
         }
+        let mark = stored.marks.iter().find(|(of, _)| of == teammate).map(|(_, mark)| *mark);
+        (stored.conversation, mark.unwrap_or_default())
     };
     if organization.can_see(teammate, &conversation) {
         Ok((conversation, mark))

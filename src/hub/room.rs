@@ -105,7 +105,7 @@ impl Room {
     pub(super) fn open(
         organization: OrganizationId,
         image: Option<Image>,
-        services: Arc<Services>,
+        services: &Arc<Services>,
         rooms: Rooms,
     ) -> Arc<Self> {
         let (inputs, waiting) = mpsc::channel(INPUTS_MAX);
@@ -114,7 +114,7 @@ impl Room {
             organization,
             inputs,
             view: ArcSwap::from_pointee(view),
-            services: services.clone(),
+            services: Arc::clone(services),
         });
         let task = RoomTask::new(room.clone(), rooms);
         services.metrics.room_opened();
@@ -218,7 +218,7 @@ impl RoomTask {
                     drop(done);
                 }
                 Input::View(key, conversation) => {
-                    self.attend(key, &conversation, |presence, at| presence.view(&conversation, at.0, at.1))
+                    self.attend(key, &conversation, |presence, at| presence.view(&conversation, at.0, at.1));
                 }
                 Input::Signal(key, signal) => self.signal(key, signal),
             }

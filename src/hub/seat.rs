@@ -43,7 +43,7 @@ pub struct Seat(Arc<Place>);
 
 impl Place {
     /// A place that the room has given.
-    pub fn new(
+    pub(super) fn new(
         room: Arc<Room>,
         key: Key,
         session: SessionId,
@@ -90,6 +90,11 @@ impl Place {
         for _ in 0..ANSWERS_MAX {
             let view = self.room.view();
             let told = read::answer(&self.room, &view, &self.teammate, &ask).await;
+            if told == Err(Refusal::AccessChanged) {
+                // The row was newer than the snapshot; the room is about to publish it.
+                tokio::task::yield_now().await;
+                continue;
+            }
             let opened = match (&ask, &told) {
                 (Ask::Open { conversation, .. }, Ok(_)) => Some((conversation.clone(), true)),
                 (Ask::Open { conversation, .. }, Err(_)) => Some((conversation.clone(), false)),
@@ -129,7 +134,7 @@ impl Place {
 
 impl Seat {
     /// A seat at a place.
-    pub fn new(place: Place) -> Self {
+    pub(super) fn new(place: Place) -> Self {
         Self(Arc::new(place))
     }
 

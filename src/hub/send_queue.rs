@@ -107,6 +107,11 @@ impl SendQueue {
         self.change(|inner| inner.narrow(seq, visible));
     }
 
+    /// Room: everything changed at once. Drops every push; the catch-up to come has no position to resume from.
+    pub fn restart(&self) {
+        self.change(Inner::restart);
+    }
+
     /// Hub: an answer. Never dropped: their number is bounded by the commands and questions in flight.
     /// Refused if access narrowed after `as_of`; an answer that read nothing passes none.
     pub fn answer(&self, frame: QueuedFrame, as_of: Option<Seq>) -> Result<(), Narrowed> {

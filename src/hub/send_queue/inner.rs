@@ -173,6 +173,12 @@ impl Inner {
         }
     }
 
+    /// Nothing that was written counts any more: the catch-up to come has to start over.
+    pub(super) fn restart(&mut self) {
+        self.written = None;
+        self.fall_behind();
+    }
+
     /// Drops the pushes for a catch-up to come.
     fn fall_behind(&mut self) {
         self.state = match self.state {
