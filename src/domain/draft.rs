@@ -182,29 +182,29 @@ impl<'a> Draft<'a> {
         let departed = edit.departed(self.organization());
         let id = edit.conversation.id.clone();
         let was_archived = edit.before.as_ref().is_some_and(|before| before.state == State::Archived);
-        let marks = match self.working.archived.remove(&id) {
-            Some(archived) if was_archived => archived.marks,
-            Some(_) | None => Vec::new(),
-        };
+        let brought_in = self.working.archived.remove(&id).filter(|_| was_archived);
+        let mut marks = brought_in.map(|archived| archived.marks).unwrap_or_default();
         if edit.conversation.is_archived() {
-            let shelf = self.organization().shelf();
-            let kept = shelf.marks(&id).map(|(teammate, mark)| (teammate.clone(), *mark)).collect();
-            let marks = if was_archived { marks.clone() } else { kept };
-            let conversation = edit.conversation.clone();
-            self.working.archived.insert(id, Archived { conversation, marks });
+            let kept = if was_archived { std::mem::take(&mut marks) } else { self.open_marks(&id) };
+            self.working
+                .archived
+                .insert(id, Archived { conversation: edit.conversation.clone(), marks: kept });
         }
-        let reopened = was_archived && !edit.conversation.is_archived();
         self.change(Change::Conversation(Box::new(ConversationChange {
             after: edit.conversation,
             before: edit.before,
             happened: edit.happened,
             departed,
-            marks: if reopened { marks } else { Vec::new() },
+            marks,
         })));
         for item in edit.items {
             self.change(Change::Item(item));
         }
         rev
+    }
+
+    fn open_marks(&self, id: &ConversationId) -> Vec<(TeammateId, Mark)> {
+        self.organization().shelf().marks(id).map(|(teammate, mark)| (teammate.clone(), *mark)).collect()
     }
 
     /// Decides a mark.

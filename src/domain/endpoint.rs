@@ -94,11 +94,9 @@ fn changed(before: &Endpoint, update: &Update<'_>) -> Result<Endpoint, Refusal> 
     if let Some(label) = update.label {
         after.label = title("label", label)?;
     }
-    if let Some(owner) = update.owner {
-        if *owner != before.owner {
-            after.owner = owner.clone();
-            after.auto_assign = false;
-        }
+    if let Some(owner) = update.owner.filter(|owner| **owner != before.owner) {
+        after.owner = owner.clone();
+        after.auto_assign = false;
     }
     if let Some(members) = update.members {
         after.members = members.iter().cloned().collect();

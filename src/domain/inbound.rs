@@ -25,21 +25,18 @@ pub fn receive(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Done, Refusal
     let address = address::normalize(endpoint.kind, "from", &inbound.from)?;
     let content = content(&endpoint, &inbound.content)?;
     draft.actor = Actor::Contact;
-    let mut edit = match thread(draft, &endpoint.id, &address) {
-        Some(existing) => {
-            let mut edit = Edit::of(existing);
-            if edit.conversation.is_archived() {
-                edit.reopen(Cause::Inbound);
-                route(draft, &mut edit);
-            }
-            edit
-        }
-        None => {
-            let mut edit = begin(draft, endpoint.id, address, inbound.name.as_deref())?;
-            route(draft, &mut edit);
-            edit
-        }
+    let existing = thread(draft, &endpoint.id, &address);
+    let stays = existing.as_ref().is_some_and(|existing| !existing.is_archived());
+    let mut edit = match existing {
+        Some(existing) => Edit::of(existing),
+        None => begin(draft, endpoint.id, address, inbound.name.as_deref())?,
     };
+    if edit.conversation.is_archived() {
+        edit.reopen(Cause::Inbound);
+    }
+    if !stays {
+        route(draft, &mut edit);
+    }
     let number = edit.add(Actor::Contact, draft.at, content);
     Ok(conversation(draft, edit, Some(number)))
 }

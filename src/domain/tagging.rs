@@ -47,13 +47,11 @@ pub fn change(
     }
     for word in add {
         let word = tag::normalize(word)?;
-        match draft.organization().tag(&word) {
-            Some(known) => tags.insert(known.to_owned()),
-            None => {
-                draft.change(Change::Tag { name: word.clone() });
-                tags.insert(word)
-            }
-        };
+        let known = draft.organization().tag(&word).map(str::to_owned);
+        if known.is_none() {
+            draft.change(Change::Tag { name: word.clone() });
+        }
+        tags.insert(known.unwrap_or(word));
     }
     if tags.len() > TAGS_MAX {
         return Err(Refusal::invalid("tags", "a conversation has at most 50 tags"));
