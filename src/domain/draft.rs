@@ -340,14 +340,15 @@ impl Edit {
         }
     }
 
-    /// Whom the conversation's own member list let see it before and does not now.
+    /// Whom the conversation's own member list let see it before and does not now. The suspended too: they come
+    /// back with what they knew (E7).
     fn departed(&self, organization: &Organization) -> Vec<TeammateId> {
         let Some(before) = &self.before else { return Vec::new() };
         if before.members == self.conversation.members {
             return Vec::new();
         }
-        let old = organization.members_of(organization.expand(&before.members));
-        let new = organization.members_of(organization.expand(&self.conversation.members));
+        let old = organization.listed(&before.members);
+        let new = organization.listed(&self.conversation.members);
         old.difference(&new).cloned().collect()
     }
 }
