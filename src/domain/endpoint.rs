@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rotunda_protocol::command::{Done, NewEndpoint, StillMember};
 use rotunda_protocol::conversation::Cause;
 use rotunda_protocol::id::EndpointId;
-use rotunda_protocol::principal::{Assignee, Principal};
+use rotunda_protocol::principal::Principal;
 use rotunda_protocol::refusal::Refusal;
 
 use super::address;
@@ -78,13 +78,14 @@ pub fn update(draft: &mut Draft<'_>, id: &EndpointId, update: &Update<'_>) -> Re
         return Ok(Done::Unchanged);
     }
     check(draft, &after)?;
-    if !update.force && draft.organization().is_orphan(after.principals()) {
+    let moved = after.owner != before.owner || after.members != before.members;
+    if moved && !update.force && draft.organization().is_orphan(after.principals()) {
         return Err(Refusal::WouldOrphan);
     }
-    let organization = draft.organization();
-    let could = organization.members_of(organization.expand(before.principals()));
     draft.change(Change::Endpoint(after.clone()));
-    release(draft, &before, &after, could);
+    if moved {
+        release(draft, &before, &after);
+    }
     let still = still_members(draft.organization(), &after);
     Ok(Done::Endpoint { endpoint: id.clone(), still })
 }
@@ -118,32 +119,11 @@ fn check(draft: &Draft<'_>, endpoint: &Endpoint) -> Result<(), Refusal> {
 }
 
 /// Whoever lost the endpoint lets go of what they hold and may no longer see (E2, E3).
-fn release(
-    draft: &mut Draft<'_>,
-    before: &Endpoint,
-    after: &Endpoint,
-    could: BTreeSet<rotunda_protocol::id::TeammateId>,
-) {
+fn release(draft: &mut Draft<'_>, before: &Endpoint, after: &Endpoint) {
     let organization = draft.organization();
-    let can = organization.members_of(organization.expand(after.principals()));
-    let mut lost: BTreeSet<_> = could.difference(&can).cloned().collect();
-    let mut teams = BTreeSet::new();
-    for principal in before.principals() {
-        match principal {
-            Principal::Teammate(id) => {
-                lost.insert(id.clone());
-            }
-            Principal::Team(id) => {
-                teams.insert(Assignee::Team(id.clone()));
-                lost.extend(organization.team(id).into_iter().flat_map(|team| team.members.iter().cloned()));
-            }
-            Principal::Organization => {}
-        }
-    }
-    if before.principals().any(|principal| *principal == Principal::Organization) {
-        lost.extend(organization.teammates().map(|kept| kept.value.id.clone()));
-    }
-    draft.release_lost(&lost, teams, Cause::LostAccess);
+    let can = organization.listed(after.principals());
+    let lost = organization.listed(before.principals()).difference(&can).cloned().collect();
+    draft.release_lost(&lost, BTreeSet::new(), Cause::LostAccess);
 }
 
 /// Who still sees some of an endpoint's open conversations, because they were added one by one (E15).
