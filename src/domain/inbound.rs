@@ -12,7 +12,7 @@ use super::assignment::{conversation, route};
 use super::directory::Endpoint;
 use super::draft::{Draft, Edit};
 use super::organization::Organization;
-use super::writing::{BODY_LENGTH_MAX, begin, text, thread};
+use super::writing::{BODY_LENGTH_MAX, begin, text, thread, title};
 
 /// The most media addresses of one message.
 const MEDIA_MAX: usize = 10;
@@ -29,7 +29,7 @@ pub fn receive(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Done, Refusal
     let stays = existing.as_ref().is_some_and(|existing| !existing.is_archived());
     let mut edit = match existing {
         Some(existing) => Edit::of(existing),
-        None => begin(draft, endpoint.id, address, inbound.name.as_deref())?,
+        None => begin(draft, endpoint.id, address, caller_name(inbound).as_deref())?,
     };
     if edit.conversation.is_archived() {
         edit.reopen(Cause::Inbound);
@@ -41,9 +41,14 @@ pub fn receive(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Done, Refusal
     Ok(conversation(draft, edit, Some(number)))
 }
 
+/// What the provider calls the sender. A name that cannot be one is none: what was sent counts.
+fn caller_name(inbound: &Inbound) -> Option<String> {
+    inbound.name.as_deref().and_then(|name| title("name", name).ok())
+}
+
 /// The endpoint that something was sent to.
 pub fn endpoint<'a>(organization: &'a Organization, inbound: &Inbound) -> Option<&'a Endpoint> {
-    address::guess(&inbound.to).and_then(|address| organization.endpoint_at(&address))
+    address::readings(&inbound.to).find_map(|address| organization.endpoint_at(&address))
 }
 
 /// What a contact can send through an endpoint.
