@@ -37,6 +37,11 @@ impl Organization {
         self.is_admin(teammate) || self.can_use(teammate, endpoint)
     }
 
+    /// Owns an endpoint, in person or by a team. What the organization owns is for admins (R24).
+    pub fn owns(&self, teammate: &TeammateId, endpoint: &Endpoint) -> bool {
+        endpoint.owner != Principal::Organization && self.covers(&endpoint.owner, teammate)
+    }
+
     /// Stands on a conversation's access list, whether they may sign in just now or not (E7).
     pub fn access_list_covers(&self, teammate: &TeammateId, conversation: &Conversation) -> bool {
         let endpoint = conversation.endpoint().and_then(|id| self.endpoint(id));

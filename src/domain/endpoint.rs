@@ -67,10 +67,7 @@ pub fn create(draft: &mut Draft<'_>, new: &NewEndpoint) -> Result<Done, Refusal>
 /// Changes an endpoint: admins any, others those they own (R24).
 pub fn update(draft: &mut Draft<'_>, id: &EndpointId, update: &Update<'_>) -> Result<Done, Refusal> {
     let before = draft.endpoint(id)?.clone();
-    let owns = draft.caller().is_some_and(|caller| {
-        draft.organization().is_active(caller) && draft.organization().covers(&before.owner, caller)
-    });
-    if !owns || before.owner == Principal::Organization {
+    if !draft.caller().is_some_and(|caller| draft.organization().owns(caller, &before)) {
         draft.administrator()?;
     }
     let after = changed(&before, update)?;

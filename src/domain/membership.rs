@@ -87,6 +87,5 @@ pub fn may_edit(draft: &Draft<'_>, conversation: &Conversation) -> bool {
     let organization = draft.organization();
     let Some(caller) = draft.caller() else { return true };
     let endpoint = conversation.endpoint().and_then(|id| organization.endpoint(id));
-    organization.is_admin(caller)
-        || endpoint.is_some_and(|endpoint| organization.covers(&endpoint.owner, caller))
+    organization.is_admin(caller) || endpoint.is_some_and(|endpoint| organization.owns(caller, endpoint))
 }
