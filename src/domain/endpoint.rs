@@ -83,7 +83,7 @@ pub fn update(draft: &mut Draft<'_>, id: &EndpointId, update: &Update<'_>) -> Re
     if moved {
         release(draft, &before, &after);
     }
-    let still = still_members(draft.organization(), &after);
+    let still = still_members(draft.organization(), id);
     Ok(Done::Endpoint { endpoint: id.clone(), still })
 }
 
@@ -123,13 +123,10 @@ fn release(draft: &mut Draft<'_>, before: &Endpoint, after: &Endpoint) {
     draft.release_lost(&lost, BTreeSet::new(), Cause::LostAccess);
 }
 
-/// Who still sees some of an endpoint's open conversations, because they were added one by one (E15).
-fn still_members(organization: &Organization, endpoint: &Endpoint) -> Vec<StillMember> {
-    let teams = organization.teams().map(|kept| Principal::Team(kept.value.id.clone()));
-    let teammates = organization.teammates().map(|kept| Principal::Teammate(kept.value.id.clone()));
-    let counted = std::iter::once(Principal::Organization).chain(teams).chain(teammates).map(|member| {
-        let conversations = organization.shelf().members_of(&endpoint.id, &member);
-        StillMember { member, conversations }
-    });
-    counted.filter(|still| still.conversations > 0).collect()
+/// Who still sees some of an endpoint's open conversations, because they were added one by one (E15). Costs those,
+/// not the conversations.
+fn still_members(organization: &Organization, endpoint: &EndpointId) -> Vec<StillMember> {
+    let added = organization.shelf().added(endpoint);
+    let still = added.filter(|(member, _)| !organization.listed([*member]).is_empty());
+    still.map(|(member, conversations)| StillMember { member: member.clone(), conversations }).collect()
 }
