@@ -108,6 +108,7 @@ fn admit(draft: &Draft<'_>, edit: &mut Edit, assignee: &Assignee, grant: bool) -
     }
     let mut members = edit.conversation.members.clone();
     members.insert(assignee.clone().into());
+    membership::limit(&members)?;
     edit.set_members(members);
     Ok(())
 }

@@ -22,11 +22,16 @@ pub fn add(draft: &mut Draft<'_>, id: &ConversationId, members: &[Principal]) ->
             draft.existing(member)?;
             now.insert(member.clone());
         }
-        if now.len() > MEMBERS_MAX {
-            return Err(Refusal::invalid("members", "a conversation has at most 200 members of its own"));
-        }
-        Ok(())
+        limit(now)
     })
+}
+
+/// There are not too many members.
+pub fn limit(members: &BTreeSet<Principal>) -> Result<(), Refusal> {
+    if members.len() > MEMBERS_MAX {
+        return Err(Refusal::invalid("members", "a conversation has at most 200 members of its own"));
+    }
+    Ok(())
 }
 
 /// Removes members who were added. What an endpoint gives is not taken away here.

@@ -16,6 +16,7 @@ use super::directory::Endpoint;
 use super::draft::{Draft, Edit};
 use super::event::Change;
 use super::lifecycle::nothing_unseen;
+use super::membership;
 use super::organization::Organization;
 
 /// The longest text of an item, in bytes: a frame has room for it, and a page of items stays readable.
@@ -161,8 +162,9 @@ pub fn start_team(draft: &mut Draft<'_>, subject: &str, members: &[Principal]) -
     if let Some(caller) = draft.caller() {
         all.insert(Principal::Teammate(caller.clone()));
     }
-    if all.is_empty() || all.len() > super::membership::MEMBERS_MAX {
-        return Err(Refusal::invalid("members", "a team conversation has 1 to 200 members"));
+    membership::limit(&all)?;
+    if draft.organization().is_orphan(&all) {
+        return Err(Refusal::WouldOrphan);
     }
     let edit = Edit::new(blank(draft, Counterpart::Team { title }, all));
     Ok(conversation(draft, edit, None))
