@@ -52,7 +52,10 @@ pub fn assign(
         return Ok(Done::Unchanged);
     }
     if edit.conversation.is_archived() {
-        return Err(Refusal::ConversationArchived);
+        return match to {
+            AssignTo::Nobody => Ok(Done::Unchanged),
+            AssignTo::Assignee(_) => Err(Refusal::ConversationArchived),
+        };
     }
     set_assignee(draft, &mut edit, to, grant)?;
     if edit.is_unchanged() {
