@@ -47,7 +47,7 @@ pub fn create(draft: &mut Draft<'_>, new: &NewEndpoint) -> Result<Done, Refusal>
     if organization.endpoint(&id).is_some() || organization.endpoint_at(&address).is_some() {
         return Err(Refusal::AlreadyExists);
     }
-    if organization.endpoints().count() >= ENDPOINTS_MAX {
+    if organization.sizes().endpoints >= ENDPOINTS_MAX {
         return Err(Refusal::invalid("endpoint", "an organization has at most 10000 endpoints"));
     }
     let endpoint = Endpoint {

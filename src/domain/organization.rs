@@ -31,6 +31,19 @@ pub struct Organization {
     shelf: Shelf,
 }
 
+/// How much an organization has of what is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Teammates.
+    pub teammates: usize,
+    /// Teams.
+    pub teams: usize,
+    /// Endpoints.
+    pub endpoints: usize,
+    /// Words used as tags.
+    pub tags: usize,
+}
+
 impl Organization {
     /// An organization whose log is empty: it does not exist yet.
     pub fn empty(id: OrganizationId) -> Self {
@@ -47,6 +60,16 @@ impl Organization {
             addresses: HashMap::new(),
             tags: HashMap::new(),
             shelf: Shelf::default(),
+        }
+    }
+
+    /// How many of each it has, those who left and what was deleted included.
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            teammates: self.teammates.len(),
+            teams: self.teams.len(),
+            endpoints: self.endpoints.len(),
+            tags: self.tags.len(),
         }
     }
 

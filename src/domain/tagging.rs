@@ -7,7 +7,7 @@ use rotunda_protocol::refusal::Refusal;
 use super::assignment::conversation;
 use super::draft::{Draft, Edit};
 use super::event::Change;
-use super::tag::{self, TAGS_MAX};
+use super::tag::{self, TAG_WORDS_MAX, TAGS_MAX};
 
 /// Adds a tag; a new word makes a new tag (R46).
 pub fn add(draft: &mut Draft<'_>, id: &ConversationId, word: &str) -> Result<Done, Refusal> {
@@ -49,6 +49,9 @@ pub fn change(
         let word = tag::normalize(word)?;
         let known = draft.organization().tag(&word).map(str::to_owned);
         if known.is_none() {
+            if draft.organization().sizes().tags >= TAG_WORDS_MAX {
+                return Err(Refusal::invalid("tag", "an organization has at most 10000 tags"));
+            }
             draft.change(Change::Tag { name: word.clone() });
         }
         tags.insert(known.unwrap_or(word));
