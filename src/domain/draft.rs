@@ -21,7 +21,7 @@ use super::organization::Organization;
 pub type Mint<'a> = &'a mut dyn FnMut() -> String;
 
 /// An archived conversation, brought in for a decision, with the marks on it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archived {
     /// The conversation.
     pub conversation: Conversation,

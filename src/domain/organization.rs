@@ -14,7 +14,7 @@ use super::shelf::{Kept, Shelf};
 use super::tag;
 
 /// An organization, as of a position.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Organization {
     id: OrganizationId,
     seq: Seq,
@@ -268,6 +268,9 @@ impl Organization {
         for gone in before.iter().flat_map(|before| before.members.difference(&team.members)) {
             if let Some(teams) = self.memberships.get_mut(gone) {
                 teams.remove(&team.id);
+                if teams.is_empty() {
+                    self.memberships.remove(gone);
+                }
             }
         }
         for member in &team.members {

@@ -58,7 +58,7 @@ impl From<&RowKey> for Rank {
 }
 
 /// The open conversations of an organization. A clone shares everything until one of the two changes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shelf {
     by_id: HashMap<ConversationId, Kept<Conversation>>,
     ranked: OrdMap<(Place, Mailbox), OrdSet<Rank>>,
@@ -154,8 +154,17 @@ impl Shelf {
 
     /// Remembers a teammate's mark, if the conversation is open.
     pub fn put_mark(&mut self, conversation: &ConversationId, teammate: &TeammateId, mark: Mark) {
-        if self.by_id.contains_key(conversation) {
-            self.marks.entry(conversation.clone()).or_default().insert(teammate.clone(), mark);
+        if !self.by_id.contains_key(conversation) {
+            return;
+        }
+        let marks = self.marks.entry(conversation.clone()).or_default();
+        if mark == Mark::default() {
+            marks.remove(teammate);
+        } else {
+            marks.insert(teammate.clone(), mark);
+        }
+        if marks.is_empty() {
+            self.marks.remove(conversation);
         }
     }
 
