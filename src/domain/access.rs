@@ -37,6 +37,11 @@ impl Organization {
         self.is_admin(teammate) || self.can_use(teammate, endpoint)
     }
 
+    /// Owns an endpoint, in person or by a team. What the organization owns is for admins (R24).
+    pub fn owns(&self, teammate: &TeammateId, endpoint: &Endpoint) -> bool {
+        endpoint.owner != Principal::Organization && self.covers(&endpoint.owner, teammate)
+    }
+
     /// Stands on a conversation's access list, whether they may sign in just now or not (E7).
     pub fn access_list_covers(&self, teammate: &TeammateId, conversation: &Conversation) -> bool {
         let endpoint = conversation.endpoint().and_then(|id| self.endpoint(id));
@@ -47,14 +52,17 @@ impl Organization {
     /// A principal stands for this teammate.
     pub fn covers(&self, principal: &Principal, teammate: &TeammateId) -> bool {
         match principal {
-            Principal::Organization => {
-                self.teammate(teammate).is_some_and(|known| known.status != TeammateStatus::Removed)
-            }
+            Principal::Organization => self.works_here(teammate),
             Principal::Team(team) => {
                 self.team(team).is_some_and(|known| !known.deleted && known.members.contains(teammate))
             }
-            Principal::Teammate(id) => id == teammate,
+            Principal::Teammate(id) => id == teammate && self.works_here(teammate),
         }
+    }
+
+    /// Was invited, and has not left.
+    fn works_here(&self, teammate: &TeammateId) -> bool {
+        self.teammate(teammate).is_some_and(|known| known.status != TeammateStatus::Removed)
     }
 
     /// Everybody who may see a conversation.
@@ -81,6 +89,25 @@ impl Organization {
             }
         }
         Staff::These(these)
+    }
+
+    /// Every teammate whom one of these principals stands for, whether they may sign in just now or not (E7).
+    pub fn listed<'a>(&self, principals: impl IntoIterator<Item = &'a Principal>) -> BTreeSet<TeammateId> {
+        let mut listed = BTreeSet::new();
+        for principal in principals {
+            match principal {
+                Principal::Organization => {
+                    let ids = self.teammates().map(|kept| &kept.value.id);
+                    listed.extend(ids.filter(|id| self.covers(principal, id)).cloned());
+                }
+                Principal::Team(id) => {
+                    let members = self.team(id).into_iter().flat_map(|team| &team.members);
+                    listed.extend(members.cloned());
+                }
+                Principal::Teammate(id) => listed.extend(self.covers(principal, id).then(|| id.clone())),
+            }
+        }
+        listed
     }
 
     /// The members of a staff, one by one.

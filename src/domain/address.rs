@@ -21,9 +21,9 @@ pub fn normalize(kind: EndpointKind, field: &'static str, text: &str) -> Result<
     }
 }
 
-/// As whichever kind of address it looks like, for finding an endpoint by the address something was sent to.
-pub fn guess(text: &str) -> Option<String> {
-    phone(text).or_else(|| name(text))
+/// As every kind of address it can be read as, for finding an endpoint by the address something was sent to.
+pub fn readings(text: &str) -> impl Iterator<Item = String> {
+    name(text).into_iter().chain(phone(text))
 }
 
 fn phone(text: &str) -> Option<String> {

@@ -52,7 +52,10 @@ pub fn assign(
         return Ok(Done::Unchanged);
     }
     if edit.conversation.is_archived() {
-        return Err(Refusal::ConversationArchived);
+        return match to {
+            AssignTo::Nobody => Ok(Done::Unchanged),
+            AssignTo::Assignee(_) => Err(Refusal::ConversationArchived),
+        };
     }
     set_assignee(draft, &mut edit, to, grant)?;
     if edit.is_unchanged() {
@@ -108,6 +111,7 @@ fn admit(draft: &Draft<'_>, edit: &mut Edit, assignee: &Assignee, grant: bool) -
     }
     let mut members = edit.conversation.members.clone();
     members.insert(assignee.clone().into());
+    membership::limit(&members)?;
     edit.set_members(members);
     Ok(())
 }

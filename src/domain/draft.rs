@@ -21,7 +21,7 @@ use super::organization::Organization;
 pub type Mint<'a> = &'a mut dyn FnMut() -> String;
 
 /// An archived conversation, brought in for a decision, with the marks on it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archived {
     /// The conversation.
     pub conversation: Conversation,
@@ -182,29 +182,29 @@ impl<'a> Draft<'a> {
         let departed = edit.departed(self.organization());
         let id = edit.conversation.id.clone();
         let was_archived = edit.before.as_ref().is_some_and(|before| before.state == State::Archived);
-        let marks = match self.working.archived.remove(&id) {
-            Some(archived) if was_archived => archived.marks,
-            Some(_) | None => Vec::new(),
-        };
+        let brought_in = self.working.archived.remove(&id).filter(|_| was_archived);
+        let mut marks = brought_in.map(|archived| archived.marks).unwrap_or_default();
         if edit.conversation.is_archived() {
-            let shelf = self.organization().shelf();
-            let kept = shelf.marks(&id).map(|(teammate, mark)| (teammate.clone(), *mark)).collect();
-            let marks = if was_archived { marks.clone() } else { kept };
-            let conversation = edit.conversation.clone();
-            self.working.archived.insert(id, Archived { conversation, marks });
+            let kept = if was_archived { std::mem::take(&mut marks) } else { self.open_marks(&id) };
+            self.working
+                .archived
+                .insert(id, Archived { conversation: edit.conversation.clone(), marks: kept });
         }
-        let reopened = was_archived && !edit.conversation.is_archived();
         self.change(Change::Conversation(Box::new(ConversationChange {
             after: edit.conversation,
             before: edit.before,
             happened: edit.happened,
             departed,
-            marks: if reopened { marks } else { Vec::new() },
+            marks,
         })));
         for item in edit.items {
             self.change(Change::Item(item));
         }
         rev
+    }
+
+    fn open_marks(&self, id: &ConversationId) -> Vec<(TeammateId, Mark)> {
+        self.organization().shelf().marks(id).map(|(teammate, mark)| (teammate.clone(), *mark)).collect()
     }
 
     /// Decides a mark.
@@ -286,8 +286,12 @@ impl Edit {
 
     /// Puts it away, and takes it from its assignee in the same step (R9).
     pub fn archive(&mut self) {
+        let from = self.conversation.assignee().cloned();
         self.conversation.state = State::Archived;
         self.happened.push(Happening::Archived);
+        if from.is_some() {
+            self.happened.push(Happening::Assigned { from, to: None, cause: Cause::Archived });
+        }
     }
 
     /// Brings it back into the shared mailbox. Whoever held it before is not restored (R12).
@@ -340,14 +344,15 @@ impl Edit {
         }
     }
 
-    /// Whom the conversation's own member list let see it before and does not now.
+    /// Whom the conversation's own member list let see it before and does not now. The suspended too: they come
+    /// back with what they knew (E7).
     fn departed(&self, organization: &Organization) -> Vec<TeammateId> {
         let Some(before) = &self.before else { return Vec::new() };
         if before.members == self.conversation.members {
             return Vec::new();
         }
-        let old = organization.members_of(organization.expand(&before.members));
-        let new = organization.members_of(organization.expand(&self.conversation.members));
+        let old = organization.listed(&before.members);
+        let new = organization.listed(&self.conversation.members);
         old.difference(&new).cloned().collect()
     }
 }

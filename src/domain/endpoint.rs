@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rotunda_protocol::command::{Done, NewEndpoint, StillMember};
 use rotunda_protocol::conversation::Cause;
 use rotunda_protocol::id::EndpointId;
-use rotunda_protocol::principal::{Assignee, Principal};
+use rotunda_protocol::principal::Principal;
 use rotunda_protocol::refusal::Refusal;
 
 use super::address;
@@ -47,7 +47,7 @@ pub fn create(draft: &mut Draft<'_>, new: &NewEndpoint) -> Result<Done, Refusal>
     if organization.endpoint(&id).is_some() || organization.endpoint_at(&address).is_some() {
         return Err(Refusal::AlreadyExists);
     }
-    if organization.endpoints().count() >= ENDPOINTS_MAX {
+    if organization.sizes().endpoints >= ENDPOINTS_MAX {
         return Err(Refusal::invalid("endpoint", "an organization has at most 10000 endpoints"));
     }
     let endpoint = Endpoint {
@@ -67,10 +67,7 @@ pub fn create(draft: &mut Draft<'_>, new: &NewEndpoint) -> Result<Done, Refusal>
 /// Changes an endpoint: admins any, others those they own (R24).
 pub fn update(draft: &mut Draft<'_>, id: &EndpointId, update: &Update<'_>) -> Result<Done, Refusal> {
     let before = draft.endpoint(id)?.clone();
-    let owns = draft.caller().is_some_and(|caller| {
-        draft.organization().is_active(caller) && draft.organization().covers(&before.owner, caller)
-    });
-    if !owns || before.owner == Principal::Organization {
+    if !draft.caller().is_some_and(|caller| draft.organization().owns(caller, &before)) {
         draft.administrator()?;
     }
     let after = changed(&before, update)?;
@@ -78,14 +75,15 @@ pub fn update(draft: &mut Draft<'_>, id: &EndpointId, update: &Update<'_>) -> Re
         return Ok(Done::Unchanged);
     }
     check(draft, &after)?;
-    if !update.force && draft.organization().is_orphan(after.principals()) {
+    let moved = after.owner != before.owner || after.members != before.members;
+    if moved && !update.force && draft.organization().is_orphan(after.principals()) {
         return Err(Refusal::WouldOrphan);
     }
-    let organization = draft.organization();
-    let could = organization.members_of(organization.expand(before.principals()));
     draft.change(Change::Endpoint(after.clone()));
-    release(draft, &before, &after, could);
-    let still = still_members(draft.organization(), &after);
+    if moved {
+        release(draft, &before, &after);
+    }
+    let still = still_members(draft.organization(), id);
     Ok(Done::Endpoint { endpoint: id.clone(), still })
 }
 
@@ -94,11 +92,9 @@ fn changed(before: &Endpoint, update: &Update<'_>) -> Result<Endpoint, Refusal> 
     if let Some(label) = update.label {
         after.label = title("label", label)?;
     }
-    if let Some(owner) = update.owner {
-        if *owner != before.owner {
-            after.owner = owner.clone();
-            after.auto_assign = false;
-        }
+    if let Some(owner) = update.owner.filter(|owner| **owner != before.owner) {
+        after.owner = owner.clone();
+        after.auto_assign = false;
     }
     if let Some(members) = update.members {
         after.members = members.iter().cloned().collect();
@@ -120,41 +116,17 @@ fn check(draft: &Draft<'_>, endpoint: &Endpoint) -> Result<(), Refusal> {
 }
 
 /// Whoever lost the endpoint lets go of what they hold and may no longer see (E2, E3).
-fn release(
-    draft: &mut Draft<'_>,
-    before: &Endpoint,
-    after: &Endpoint,
-    could: BTreeSet<rotunda_protocol::id::TeammateId>,
-) {
+fn release(draft: &mut Draft<'_>, before: &Endpoint, after: &Endpoint) {
     let organization = draft.organization();
-    let can = organization.members_of(organization.expand(after.principals()));
-    let mut lost: BTreeSet<_> = could.difference(&can).cloned().collect();
-    let mut teams = BTreeSet::new();
-    for principal in before.principals() {
-        match principal {
-            Principal::Teammate(id) => {
-                lost.insert(id.clone());
-            }
-            Principal::Team(id) => {
-                teams.insert(Assignee::Team(id.clone()));
-                lost.extend(organization.team(id).into_iter().flat_map(|team| team.members.iter().cloned()));
-            }
-            Principal::Organization => {}
-        }
-    }
-    if before.principals().any(|principal| *principal == Principal::Organization) {
-        lost.extend(organization.teammates().map(|kept| kept.value.id.clone()));
-    }
-    draft.release_lost(&lost, teams, Cause::LostAccess);
+    let can = organization.listed(after.principals());
+    let lost = organization.listed(before.principals()).difference(&can).cloned().collect();
+    draft.release_lost(&lost, BTreeSet::new(), Cause::LostAccess);
 }
 
-/// Who still sees some of an endpoint's open conversations, because they were added one by one (E15).
-fn still_members(organization: &Organization, endpoint: &Endpoint) -> Vec<StillMember> {
-    let teams = organization.teams().map(|kept| Principal::Team(kept.value.id.clone()));
-    let teammates = organization.teammates().map(|kept| Principal::Teammate(kept.value.id.clone()));
-    let counted = std::iter::once(Principal::Organization).chain(teams).chain(teammates).map(|member| {
-        let conversations = organization.shelf().members_of(&endpoint.id, &member);
-        StillMember { member, conversations }
-    });
-    counted.filter(|still| still.conversations > 0).collect()
+/// Who still sees some of an endpoint's open conversations, because they were added one by one (E15). Costs those,
+/// not the conversations.
+fn still_members(organization: &Organization, endpoint: &EndpointId) -> Vec<StillMember> {
+    let added = organization.shelf().added(endpoint);
+    let still = added.filter(|(member, _)| !organization.listed([*member]).is_empty());
+    still.map(|(member, conversations)| StillMember { member: member.clone(), conversations }).collect()
 }

@@ -12,7 +12,7 @@ use super::assignment::{conversation, route};
 use super::directory::Endpoint;
 use super::draft::{Draft, Edit};
 use super::organization::Organization;
-use super::writing::{BODY_LENGTH_MAX, begin, text, thread};
+use super::writing::{BODY_LENGTH_MAX, begin, text, thread, title};
 
 /// The most media addresses of one message.
 const MEDIA_MAX: usize = 10;
@@ -25,28 +25,30 @@ pub fn receive(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Done, Refusal
     let address = address::normalize(endpoint.kind, "from", &inbound.from)?;
     let content = content(&endpoint, &inbound.content)?;
     draft.actor = Actor::Contact;
-    let mut edit = match thread(draft, &endpoint.id, &address) {
-        Some(existing) => {
-            let mut edit = Edit::of(existing);
-            if edit.conversation.is_archived() {
-                edit.reopen(Cause::Inbound);
-                route(draft, &mut edit);
-            }
-            edit
-        }
-        None => {
-            let mut edit = begin(draft, endpoint.id, address, inbound.name.as_deref())?;
-            route(draft, &mut edit);
-            edit
-        }
+    let existing = thread(draft, &endpoint.id, &address);
+    let stays = existing.as_ref().is_some_and(|existing| !existing.is_archived());
+    let mut edit = match existing {
+        Some(existing) => Edit::of(existing),
+        None => begin(draft, endpoint.id, address, caller_name(inbound).as_deref())?,
     };
+    if edit.conversation.is_archived() {
+        edit.reopen(Cause::Inbound);
+    }
+    if !stays {
+        route(draft, &mut edit);
+    }
     let number = edit.add(Actor::Contact, draft.at, content);
     Ok(conversation(draft, edit, Some(number)))
 }
 
+/// What the provider calls the sender. A name that cannot be one is none: what was sent counts.
+fn caller_name(inbound: &Inbound) -> Option<String> {
+    inbound.name.as_deref().and_then(|name| title("name", name).ok())
+}
+
 /// The endpoint that something was sent to.
 pub fn endpoint<'a>(organization: &'a Organization, inbound: &Inbound) -> Option<&'a Endpoint> {
-    address::guess(&inbound.to).and_then(|address| organization.endpoint_at(&address))
+    address::readings(&inbound.to).find_map(|address| organization.endpoint_at(&address))
 }
 
 /// What a contact can send through an endpoint.

@@ -63,14 +63,16 @@ pub fn update(
             route(draft, &mut edit);
         }
     }
-    if let Some(to) = &update.assignee {
-        if automation && edit.conversation.assignee().is_some() {
-            return Ok(Done::Unchanged);
-        }
-        if edit.conversation.is_archived() {
+    if automation && update.assignee.is_some() && edit.conversation.assignee().is_some() {
+        return Ok(Done::Unchanged);
+    }
+    match &update.assignee {
+        Some(AssignTo::Nobody) if edit.conversation.is_archived() => {}
+        Some(AssignTo::Assignee(_)) if edit.conversation.is_archived() => {
             return Err(Refusal::ConversationArchived);
         }
-        assignment::set_assignee(draft, &mut edit, to, update.grant)?;
+        Some(to) => assignment::set_assignee(draft, &mut edit, to, update.grant)?,
+        None => {}
     }
     tagging::change(draft, &mut edit, &update.add_tags, &update.remove_tags)?;
     if update.archived == Some(true) && !edit.conversation.is_archived() {

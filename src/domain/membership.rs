@@ -22,11 +22,16 @@ pub fn add(draft: &mut Draft<'_>, id: &ConversationId, members: &[Principal]) ->
             draft.existing(member)?;
             now.insert(member.clone());
         }
-        if now.len() > MEMBERS_MAX {
-            return Err(Refusal::invalid("members", "a conversation has at most 200 members of its own"));
-        }
-        Ok(())
+        limit(now)
     })
+}
+
+/// There are not too many members.
+pub fn limit(members: &BTreeSet<Principal>) -> Result<(), Refusal> {
+    if members.len() > MEMBERS_MAX {
+        return Err(Refusal::invalid("members", "a conversation has at most 200 members of its own"));
+    }
+    Ok(())
 }
 
 /// Removes members who were added. What an endpoint gives is not taken away here.
@@ -87,6 +92,5 @@ pub fn may_edit(draft: &Draft<'_>, conversation: &Conversation) -> bool {
     let organization = draft.organization();
     let Some(caller) = draft.caller() else { return true };
     let endpoint = conversation.endpoint().and_then(|id| organization.endpoint(id));
-    organization.is_admin(caller)
-        || endpoint.is_some_and(|endpoint| organization.covers(&endpoint.owner, caller))
+    organization.is_admin(caller) || endpoint.is_some_and(|endpoint| organization.owns(caller, endpoint))
 }

@@ -14,7 +14,7 @@ use super::shelf::{Kept, Shelf};
 use super::tag;
 
 /// An organization, as of a position.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Organization {
     id: OrganizationId,
     seq: Seq,
@@ -29,6 +29,19 @@ pub struct Organization {
     addresses: HashMap<String, EndpointId>,
     tags: HashMap<String, String>,
     shelf: Shelf,
+}
+
+/// How much an organization has of what is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Teammates.
+    pub teammates: usize,
+    /// Teams.
+    pub teams: usize,
+    /// Endpoints.
+    pub endpoints: usize,
+    /// Words used as tags.
+    pub tags: usize,
 }
 
 impl Organization {
@@ -47,6 +60,16 @@ impl Organization {
             addresses: HashMap::new(),
             tags: HashMap::new(),
             shelf: Shelf::default(),
+        }
+    }
+
+    /// How many of each it has, those who left and what was deleted included.
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            teammates: self.teammates.len(),
+            teams: self.teams.len(),
+            endpoints: self.endpoints.len(),
+            tags: self.tags.len(),
         }
     }
 
@@ -245,6 +268,9 @@ impl Organization {
         for gone in before.iter().flat_map(|before| before.members.difference(&team.members)) {
             if let Some(teams) = self.memberships.get_mut(gone) {
                 teams.remove(&team.id);
+                if teams.is_empty() {
+                    self.memberships.remove(gone);
+                }
             }
         }
         for member in &team.members {

@@ -58,12 +58,13 @@ impl From<&RowKey> for Rank {
 }
 
 /// The open conversations of an organization. A clone shares everything until one of the two changes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shelf {
     by_id: HashMap<ConversationId, Kept<Conversation>>,
     ranked: OrdMap<(Place, Mailbox), OrdSet<Rank>>,
     by_change: OrdSet<(Seq, ConversationId)>,
     held: OrdMap<Assignee, OrdSet<ConversationId>>,
+    added: OrdMap<(EndpointId, Principal), u64>,
     threads: HashMap<(EndpointId, String), ConversationId>,
     marks: HashMap<ConversationId, OrdMap<TeammateId, Mark>>,
 }
@@ -127,15 +128,11 @@ impl Shelf {
             .collect()
     }
 
-    /// For each endpoint, how many of its open conversations somebody was added to one by one.
-    pub fn members_of(&self, endpoint: &EndpointId, principal: &Principal) -> u64 {
-        let place = Place::Member(principal.clone(), Some(endpoint.clone()));
-        let from = (place.clone(), Mailbox::Shared);
-        self.ranked
-            .range((Bound::Included(from), Bound::Unbounded))
-            .take_while(|((at, _), _)| *at == place)
-            .map(|(_, ranks)| ranks.len() as u64)
-            .sum()
+    /// Who was added to open conversations of an endpoint one by one, and to how many.
+    pub fn added(&self, endpoint: &EndpointId) -> impl Iterator<Item = (&Principal, u64)> {
+        let from = (endpoint.clone(), Principal::Organization);
+        let of_endpoint = self.added.range(from..).take_while(move |((of, _), _)| of == endpoint);
+        of_endpoint.map(|((_, member), conversations)| (member, *conversations))
     }
 
     /// The conversations of one place and mailbox, in the order of lists.
@@ -157,8 +154,17 @@ impl Shelf {
 
     /// Remembers a teammate's mark, if the conversation is open.
     pub fn put_mark(&mut self, conversation: &ConversationId, teammate: &TeammateId, mark: Mark) {
-        if self.by_id.contains_key(conversation) {
-            self.marks.entry(conversation.clone()).or_default().insert(teammate.clone(), mark);
+        if !self.by_id.contains_key(conversation) {
+            return;
+        }
+        let marks = self.marks.entry(conversation.clone()).or_default();
+        if mark == Mark::default() {
+            marks.remove(teammate);
+        } else {
+            marks.insert(teammate.clone(), mark);
+        }
+        if marks.is_empty() {
+            self.marks.remove(conversation);
         }
     }
 
@@ -177,6 +183,9 @@ impl Shelf {
         for place in places(conversation) {
             self.ranked.entry((place, mailbox.clone())).or_default().insert(Rank::of(conversation));
         }
+        for added in added(conversation) {
+            *self.added.entry(added).or_default() += 1;
+        }
         self.by_change.insert((changed, conversation.id.clone()));
         if let Some(assignee) = conversation.assignee() {
             self.held.entry(assignee.clone()).or_default().insert(conversation.id.clone());
@@ -191,6 +200,12 @@ impl Shelf {
         let mailbox = conversation.mailbox(assignment);
         for place in places(&conversation) {
             remove_from(&mut self.ranked, &(place, mailbox.clone()), &Rank::of(&conversation));
+        }
+        for added in added(&conversation) {
+            match self.added.get(&added).copied() {
+                Some(several @ 2..) => self.added.insert(added, several - 1),
+                Some(_) | None => self.added.remove(&added),
+            };
         }
         self.by_change.remove(&(changed, id.clone()));
         if let Some(assignee) = conversation.assignee() {
@@ -214,6 +229,7 @@ impl Shelf {
         assert_eq!(anew.ranked, self.ranked, "ranks");
         assert_eq!(anew.by_change, self.by_change, "changes");
         assert_eq!(anew.held, self.held, "assignees");
+        assert_eq!(anew.added, self.added, "additions");
         assert_eq!(anew.threads, self.threads, "threads");
         assert!(self.marks.keys().all(|id| self.by_id.contains_key(id)), "a mark on nothing");
     }
@@ -226,6 +242,11 @@ fn places(conversation: &Conversation) -> impl Iterator<Item = Place> + '_ {
         .map(|endpoint| Place::Endpoint(endpoint.clone()))
         .into_iter()
         .chain(own.map(move |member| Place::Member(member.clone(), endpoint.cloned())))
+}
+
+fn added(conversation: &Conversation) -> impl Iterator<Item = (EndpointId, Principal)> + '_ {
+    let endpoint = conversation.endpoint().into_iter();
+    endpoint.flat_map(|endpoint| conversation.members.iter().map(|member| (endpoint.clone(), member.clone())))
 }
 
 fn remove_from<K: Ord + Clone, V: Ord + Clone>(sets: &mut OrdMap<K, OrdSet<V>>, key: &K, value: &V) {

@@ -4,6 +4,8 @@ use rotunda_protocol::refusal::Refusal;
 
 /// The longest tag, in characters.
 pub const TAG_LENGTH_MAX: usize = 64;
+/// The most words an organization can use as tags: a list that people can still choose from.
+pub const TAG_WORDS_MAX: usize = 10_000;
 /// The most tags on one conversation.
 pub const TAGS_MAX: usize = 50;
 

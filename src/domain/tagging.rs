@@ -7,7 +7,7 @@ use rotunda_protocol::refusal::Refusal;
 use super::assignment::conversation;
 use super::draft::{Draft, Edit};
 use super::event::Change;
-use super::tag::{self, TAGS_MAX};
+use super::tag::{self, TAG_WORDS_MAX, TAGS_MAX};
 
 /// Adds a tag; a new word makes a new tag (R46).
 pub fn add(draft: &mut Draft<'_>, id: &ConversationId, word: &str) -> Result<Done, Refusal> {
@@ -47,13 +47,14 @@ pub fn change(
     }
     for word in add {
         let word = tag::normalize(word)?;
-        match draft.organization().tag(&word) {
-            Some(known) => tags.insert(known.to_owned()),
-            None => {
-                draft.change(Change::Tag { name: word.clone() });
-                tags.insert(word)
+        let known = draft.organization().tag(&word).map(str::to_owned);
+        if known.is_none() {
+            if draft.organization().sizes().tags >= TAG_WORDS_MAX {
+                return Err(Refusal::invalid("tag", "an organization has at most 10000 tags"));
             }
-        };
+            draft.change(Change::Tag { name: word.clone() });
+        }
+        tags.insert(known.unwrap_or(word));
     }
     if tags.len() > TAGS_MAX {
         return Err(Refusal::invalid("tags", "a conversation has at most 50 tags"));

@@ -28,7 +28,7 @@ pub fn create(draft: &mut Draft<'_>, new: &NewTeam) -> Result<Done, Refusal> {
     if draft.organization().team(&id).is_some() {
         return Err(Refusal::AlreadyExists);
     }
-    if draft.organization().teams().count() >= TEAMS_MAX {
+    if draft.organization().sizes().teams >= TEAMS_MAX {
         return Err(Refusal::invalid("team", "an organization has at most 1000 teams"));
     }
     all_exist(draft, &new.members)?;

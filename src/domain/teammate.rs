@@ -37,7 +37,7 @@ pub fn add(draft: &mut Draft<'_>, new: &NewTeammate) -> Result<TeammateId, Refus
     if draft.organization().teammate(&id).is_some() {
         return Err(Refusal::AlreadyExists);
     }
-    if draft.organization().teammates().count() >= TEAMMATES_MAX {
+    if draft.organization().sizes().teammates >= TEAMMATES_MAX {
         return Err(Refusal::invalid("teammate", "an organization has at most 5000 teammates"));
     }
     let status = if new.active { TeammateStatus::Active } else { TeammateStatus::Invited };

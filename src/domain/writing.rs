@@ -16,6 +16,7 @@ use super::directory::Endpoint;
 use super::draft::{Draft, Edit};
 use super::event::Change;
 use super::lifecycle::nothing_unseen;
+use super::membership;
 use super::organization::Organization;
 
 /// The longest text of an item, in bytes: a frame has room for it, and a page of items stays readable.
@@ -34,22 +35,22 @@ pub fn send(
 ) -> Result<Done, Refusal> {
     let body = text(body)?;
     let mut edit = draft.edit(id, None)?;
-    if let Some(endpoint) = edit.conversation.endpoint().and_then(|id| draft.organization().endpoint(id)) {
-        if !draft.may_use(endpoint) {
-            return Err(Refusal::Forbidden);
-        }
+    let endpoint = edit.conversation.endpoint().and_then(|id| draft.organization().endpoint(id));
+    if endpoint.is_some_and(|endpoint| !draft.may_use(endpoint)) {
+        return Err(Refusal::Forbidden);
     }
     nothing_unseen(&edit, seen, on_unseen == OnUnseen::Send)?;
-    write(draft, &mut edit, body, stay_archived).map(|number| conversation(draft, edit, Some(number)))
+    let number = write(draft, &mut edit, body, stay_archived);
+    Ok(conversation(draft, edit, Some(number)))
 }
 
-fn write(draft: &Draft<'_>, edit: &mut Edit, body: String, stay_archived: bool) -> Result<u32, Refusal> {
+fn write(draft: &Draft<'_>, edit: &mut Edit, body: String, stay_archived: bool) -> u32 {
     if edit.conversation.is_archived() && !stay_archived {
         edit.reopen(Cause::StaffPost);
         claim_or_route(draft, edit);
     }
     let content = Content::Message { direction: Direction::Out, body, media: Vec::new() };
-    Ok(edit.add(draft.actor.clone(), draft.at, content))
+    edit.add(draft.actor.clone(), draft.at, content)
 }
 
 /// A conversation that a teammate reopened by writing goes to them if the organization wants that (E13).
@@ -89,7 +90,7 @@ pub fn start(
         Some(existing) => Edit::of(existing),
         None => begin(draft, endpoint.id, address, name)?,
     };
-    let number = write(draft, &mut edit, body, false)?;
+    let number = write(draft, &mut edit, body, false);
     Ok(conversation(draft, edit, Some(number)))
 }
 
@@ -134,17 +135,21 @@ pub fn begin(
     address: String,
     name: Option<&str>,
 ) -> Result<Edit, Refusal> {
-    let contact = match draft.working.contacts.get(&address) {
-        Some(known) => known.clone(),
-        None => {
-            let name = name.map(|name| title("name", name)).transpose()?.unwrap_or_else(|| address.clone());
-            let contact = Contact { id: draft.mint(), name, address: address.clone() };
-            draft.working.contacts.insert(address, contact.clone());
-            draft.change(Change::Contact(contact.clone()));
-            contact
-        }
+    let contact = if let Some(known) = draft.working.contacts.get(&address) {
+        known.clone()
+    } else {
+        let name = name.map(|name| title("name", name)).transpose()?;
+        meet(draft, address, name)
     };
     Ok(Edit::new(blank(draft, Counterpart::Contact { endpoint, contact }, BTreeSet::new())))
+}
+
+fn meet(draft: &mut Draft<'_>, address: String, name: Option<String>) -> Contact {
+    let name = name.unwrap_or_else(|| address.clone());
+    let contact = Contact { id: draft.mint(), name, address: address.clone() };
+    draft.working.contacts.insert(address, contact.clone());
+    draft.change(Change::Contact(contact.clone()));
+    contact
 }
 
 /// Begins a conversation between teammates; whoever begins it is in it.
@@ -157,8 +162,9 @@ pub fn start_team(draft: &mut Draft<'_>, subject: &str, members: &[Principal]) -
     if let Some(caller) = draft.caller() {
         all.insert(Principal::Teammate(caller.clone()));
     }
-    if all.is_empty() || all.len() > super::membership::MEMBERS_MAX {
-        return Err(Refusal::invalid("members", "a team conversation has 1 to 200 members"));
+    membership::limit(&all)?;
+    if draft.organization().is_orphan(&all) {
+        return Err(Refusal::WouldOrphan);
     }
     let edit = Edit::new(blank(draft, Counterpart::Team { title }, all));
     Ok(conversation(draft, edit, None))
