@@ -286,12 +286,8 @@ impl Edit {
 
     /// Puts it away, and takes it from its assignee in the same step (R9).
     pub fn archive(&mut self) {
-        let from = self.conversation.assignee().cloned();
         self.conversation.state = State::Archived;
         self.happened.push(Happening::Archived);
-        if from.is_some() {
-            self.happened.push(Happening::Assigned { from, to: None, cause: Cause::Archived });
-        }
     }
 
     /// Brings it back into the shared mailbox. Whoever held it before is not restored (R12).
