@@ -6,6 +6,10 @@
 //!
 //! From the bottom up:
 
+pub mod clock;
+
+pub mod limits;
+
 pub mod metrics;
 
 pub mod domain;
@@ -17,6 +21,8 @@ pub mod hub;
 pub mod session;
 
 pub mod http;
+
+pub mod config;
 
 pub mod server;
 

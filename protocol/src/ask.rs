@@ -1,4 +1,5 @@
-//! What a client may ask to be told. Questions change nothing; their answers hold as of the answer's cursor.
+//! What a client may ask to be told. Questions change nothing. Their answers carry no cursor: an answer does
+//! not say that the pushes before it have been applied, so there is nothing to resume from.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,6 +15,8 @@ use crate::push::ConversationPresence;
 pub const LIST_LIMIT_MAX: u16 = 200;
 /// The most items of one history page.
 pub const HISTORY_LIMIT_MAX: u16 = 200;
+/// The most conversations that a session holds open.
+pub const OPEN_MAX: usize = 16;
 
 /// Where a list page ended: the next one begins after this row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]

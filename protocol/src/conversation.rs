@@ -118,8 +118,6 @@ pub enum Cause {
     StaffPost,
     /// The organization's `reply_claims` policy (E13).
     ReplyClaims,
-    /// It was archived (R9).
-    Archived,
     /// The assignee may no longer see it (E2).
     LostAccess,
     /// The assignee has left (B31).

@@ -116,7 +116,7 @@ pub struct Limits {
     pub heartbeat_ms: u32,
 }
 
-/// What the hub says to a session as a whole.
+/// What a command, a question or a renewal hears back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum Answer {
@@ -210,4 +210,18 @@ pub enum ServerFrame {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u32>,
     },
+}
+
+/// What a frame of the hub shows of itself whatever its kind. A client reads this of a frame that it cannot
+/// read as a [`ServerFrame`]: a `t` or `push` that it does not know is to be skipped, with the cursor kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Outline {
+    /// What kind of frame.
+    pub t: String,
+    /// What kind of push, if it is one.
+    #[serde(default)]
+    pub push: Option<String>,
+    /// The position it holds for, if it has one.
+    #[serde(default)]
+    pub cursor: Option<Cursor>,
 }

@@ -2,5 +2,32 @@
 
 pub mod event;
 
+pub mod address;
 pub mod conversation;
 pub mod directory;
+pub mod tag;
+
+pub mod access;
+pub mod organization;
+pub mod shelf;
+
+pub mod decide;
+pub mod draft;
+
+pub mod assignment;
+pub mod endpoint;
+pub mod inbound;
+pub mod lifecycle;
+pub mod marks;
+pub mod membership;
+pub mod provision;
+pub mod tagging;
+pub mod team;
+pub mod teammate;
+pub mod writing;
+
+pub mod list;
+
+pub mod audience;
+pub mod catch_up;
+pub mod presence;

@@ -1,25 +1,71 @@
 //! All organizations of this process: who has a session here, and what each of them is told.
+//!
+//! A room is one organization; its task decides, commits, and fans out. Everything that reads does so from the
+//! room's newest snapshot, in the reader's own task, so that ten thousand who list at once never hold up a room.
+
+mod room;
+
+mod commit;
+mod fanout;
+mod registry;
+
+mod greeting;
+mod read;
+
+mod cursor;
+pub mod mint;
+pub mod wire;
 
 pub mod back_office;
+mod seat;
 pub mod send_queue;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use dashmap::DashMap;
 use rotunda_protocol::ask::{Ask, Told};
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::{Command, Done};
-use rotunda_protocol::frame::{Cursor, Ref, Signal};
+use rotunda_protocol::frame::{Cursor, Ref};
 use rotunda_protocol::id::{ConversationId, OrganizationId, SessionId, TeammateId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
+use tokio::sync::{OnceCell, oneshot};
 
+use self::registry::Key;
+use self::room::{Input, Join, Pending, Room};
+use self::seat::Place;
+pub use self::seat::Seat;
 use self::send_queue::SendQueue;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::store::SharedStore;
+
+/// How long a caller waits for a place in a busy room's mailbox.
+const MAILBOX_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How often a caller opens a room anew that was closed before it took the input.
+const OPENINGS_MAX: u32 = 4;
+
+/// What all rooms use.
+pub struct Services {
+    /// The database.
+    pub store: SharedStore,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What is granted.
+    pub limits: Limits,
+}
+
+/// The rooms that are open or opening.
+#[derive(Clone, Default)]
+pub struct Rooms(Arc<DashMap<OrganizationId, Arc<OnceCell<Arc<Room>>>>>);
 
 /// All rooms of this process. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub {
-    _store: SharedStore,
+    rooms: Rooms,
+    services: Arc<Services>,
 }
 
 /// A session that wants to join its organization.
@@ -40,6 +86,11 @@ pub struct Joining {
     pub open: Vec<ConversationId>,
 }
 
+/// A room has given a session its place.
+pub struct Joined {
+    key: Key,
+}
+
 /// Why a session may not join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotJoined {
@@ -47,58 +98,122 @@ pub enum NotJoined {
     Unknown,
     /// The teammate has as many sessions here as one may have.
     TooManySessions,
-    /// The store did not answer.
+    /// The store did not answer, or the room is too busy.
     Unavailable,
 }
 
-/// A session's place in its room. Dropping it leaves the room.
-pub struct Seat {
-    _hub: Hub,
+impl Rooms {
+    /// A room has closed. Whoever needs it next opens it anew.
+    fn forget(&self, room: &Arc<Room>) {
+        self.0
+            .remove_if(&room.organization, |_, cell| cell.get().is_some_and(|open| Arc::ptr_eq(open, room)));
+    }
 }
 
 impl Hub {
     /// A hub on a store.
-    pub fn new(store: SharedStore) -> Self {
-        Self { _store: store }
+    pub fn new(store: SharedStore, metrics: Arc<Metrics>, limits: Limits) -> Self {
+        Self { rooms: Rooms::default(), services: Arc::new(Services { store, metrics, limits }) }
     }
 
     /// Gives a session its place and puts its `welcome` into its queue.
-    pub async fn join(&self, _organization: &OrganizationId, _joining: Joining) -> Result<Seat, NotJoined> {
-        unimplemented!()
+    pub async fn join(&self, organization: &OrganizationId, joining: Joining) -> Result<Seat, NotJoined> {
+        let Joining { session, teammate, device, codec, queue, cursor, open } = joining;
+        for _ in 0..OPENINGS_MAX {
+            let room = self.room(organization).await.map_err(|_unavailable| NotJoined::Unavailable)?;
+            let (reply, joined) = oneshot::channel();
+            let join = Join {
+                session: session.clone(),
+                teammate: teammate.clone(),
+                codec,
+                queue: queue.clone(),
+                open: open.clone(),
+            };
+            let answer = match room.inputs.send_timeout(Input::Join(join, reply), MAILBOX_WAIT_MAX).await {
+                Ok(()) => joined.await.ok(),
+                Err(_) => None,
+            };
+            if let Some(answer) = answer {
+                let Joined { key } = answer?;
+                tracing::debug!(%session, device, "joined");
+                let seat = Seat::new(Place::new(room, key, session, teammate, codec, queue));
+                seat.welcome(cursor.as_deref(), &open).await;
+                return Ok(seat);
+            }
+            self.rooms.forget_if_closed(&room);
+        }
+        Err(NotJoined::Unavailable)
     }
 
     /// Does a command, once for each actor and `ref`, and returns when it is durable.
     pub async fn call(
         &self,
-        _organization: &OrganizationId,
-        _actor: Actor,
-        _ref: Ref,
-        _command: Command,
+        organization: &OrganizationId,
+        actor: Actor,
+        r#ref: Ref,
+        command: Command,
     ) -> Result<Done, Refusal> {
-        unimplemented!()
+        let fingerprint = commit::fingerprint(&command);
+        let began = std::time::Instant::now();
+        for _ in 0..OPENINGS_MAX {
+            let room = self.room(organization).await?;
+            let (reply, result) = oneshot::channel();
+            let pending = Pending {
+                actor: actor.clone(),
+                r#ref: r#ref.clone(),
+                fingerprint,
+                command: command.clone(),
+                reply,
+            };
+            let sent = room.inputs.send_timeout(Input::Command(pending), MAILBOX_WAIT_MAX).await;
+            let result = match sent {
+                Ok(()) => result.await.ok(),
+                Err(_) => None,
+            };
+            if let Some(result) = result {
+                self.services.metrics.command_answered(result.as_ref().err(), began.elapsed());
+                return match result {
+                    Ok(done) => Ok(done),
+                    Err(refusal) => Err(read::with_missed(&room, &actor, &command, refusal).await),
+                };
+            }
+            self.rooms.forget_if_closed(&room);
+        }
+        Err(Refusal::Unavailable)
     }
 
     /// Answers a question as the teammate may be told.
     pub async fn ask(
         &self,
-        _organization: &OrganizationId,
-        _teammate: &TeammateId,
-        _ask: Ask,
+        organization: &OrganizationId,
+        teammate: &TeammateId,
+        ask: Ask,
     ) -> Result<Told, Refusal> {
-        unimplemented!()
+        let room = self.room(organization).await?;
+        let view = room.view();
+        read::answer(&room, &view, teammate, &ask).await
+    }
+
+    /// The room of an organization, opened if need be. One that does not exist has an empty room.
+    async fn room(&self, organization: &OrganizationId) -> Result<Arc<Room>, Refusal> {
+        let cell = self.rooms.0.entry(organization.clone()).or_default().clone();
+        let opened = cell.get_or_try_init(|| async {
+            let image = self.services.store.load(organization).await?;
+            Ok(Room::open(organization.clone(), image, &self.services, self.rooms.clone()))
+        });
+        opened.await.cloned().map_err(|error: crate::store::StoreError| {
+            tracing::warn!(%error, "an organization cannot be opened");
+            self.services.metrics.store_failed();
+            self.rooms.0.remove_if(organization, |_, cell| cell.get().is_none());
+            Refusal::Unavailable
+        })
     }
 }
 
-impl Seat {
-    /// Starts a command; its answer goes into the queue.
-    pub fn call(&self, _ref: Ref, _command: Command) {}
-
-    /// Starts answering a question; the answer goes into the queue.
-    pub fn ask(&self, _ref: Ref, _ask: Ask) {}
-
-    /// Passes on something fleeting.
-    pub fn signal(&self, _signal: Signal) {}
-
-    /// Starts a catch-up, once the socket has drained what was left of an overflowing queue.
-    pub fn catch_up(&self) {}
+impl Rooms {
+    fn forget_if_closed(&self, room: &Arc<Room>) {
+        if room.inputs.is_closed() {
+            self.forget(room);
+        }
+    }
 }

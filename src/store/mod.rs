@@ -1,6 +1,14 @@
 //! What is durably true. The log of each organization, its rows, and the results of commands by their `ref`
 //! are written in one transaction; everything else in Rotunda can be lost and found again here.
 
+mod rows;
+mod words;
+
+pub mod sqlite;
+
+#[cfg(test)]
+mod contract;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -16,7 +24,7 @@ use crate::domain::conversation::Conversation;
 use crate::domain::directory::{Endpoint, Profile, Team, Teammate};
 use crate::domain::event::{Event, Seq};
 
-/// An organization as its room opens: everything but what is archived.
+/// An organization as its room opens: everything but what is archived. Each list is sorted by id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     /// Tells this log from any other that ever had the same organization's name; made when the log began.
@@ -35,7 +43,7 @@ pub struct Image {
     pub teams: Vec<(Team, Seq)>,
     /// Its endpoints, likewise.
     pub endpoints: Vec<(Endpoint, Seq)>,
-    /// Every word that was ever used as a tag, as it was first written.
+    /// Every word that was ever used as a tag, as it was first written, sorted.
     pub tags: Vec<String>,
     /// Its open conversations, likewise.
     pub conversations: Vec<(Conversation, Seq)>,
@@ -144,12 +152,17 @@ pub struct ChangedSince {
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database cannot be reached, is locked, full, or failing. Nothing was written; trying later can help.
+    /// The database cannot be reached, is locked, full, or failing. Trying later can help. Nothing was written,
+    /// unless the database was lost between its commit and its word of it; then trying again is a `Conflict`,
+    /// and what was written is found in the log, and by its `ref`s.
     #[error("the database did not answer: {0}")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database holds what this release cannot read. Trying again cannot help.
     #[error("the database holds what cannot be read: {0}")]
     Corrupt(String),
+    /// The batch contradicts what the database holds: a bug. Nothing was written; trying again cannot help.
+    #[error("the batch contradicts the database: {0}")]
+    Contradiction(String),
 }
 
 /// The database.
@@ -162,7 +175,9 @@ pub trait Store: Send + Sync + 'static {
     /// Everything an organization's room holds in memory; none if there is no such organization.
     async fn load(&self, organization: &OrganizationId) -> Result<Option<Image>, StoreError>;
 
-    /// Appends to a log. Batches of different organizations that wait together are committed together.
+    /// Appends to a log. Batches of different organizations that wait together are committed together. A batch
+    /// without events only has its `ref`s written, if it expects the head. Who stops waiting does not stop
+    /// the batch.
     async fn append(&self, batch: Batch) -> Result<Appended, StoreError>;
 
     /// Events with a number above `after`, in order, at most `limit`.
@@ -194,7 +209,7 @@ pub trait Store: Send + Sync + 'static {
         query: ArchivedQuery,
     ) -> Result<Vec<(Conversation, Seq, Mark)>, StoreError>;
 
-    /// What changed since a position for one teammate; none if it is more than `limit` of anything.
+    /// What changed since a position for one teammate, in any order; none if it is more than `limit` of anything.
     async fn changed_since(
         &self,
         organization: &OrganizationId,

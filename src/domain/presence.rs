@@ -1,0 +1,270 @@
+//! Who is here, who is viewing, who is typing: a value of its own, outside the log. Nothing of it is stored or
+//! replayed, and who may see it is asked of the same predicate as everything else.
+
+use std::collections::BTreeSet;
+
+use imbl::OrdMap;
+use rotunda_protocol::Millis;
+use rotunda_protocol::directory::Features;
+use rotunda_protocol::id::{ConversationId, SessionId, TeammateId};
+use rotunda_protocol::push::{self as wire, ConversationPresence, Typing, TypingMode};
+
+use super::organization::Organization;
+
+/// How long somebody is typing after they last said so.
+pub const TYPING_FOR: Millis = 6_000;
+
+/// One session at a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Attendance {
+    teammate: TeammateId,
+    viewing: bool,
+    typing: Option<(TypingMode, Millis)>,
+}
+
+/// Who is where. A clone is a snapshot and costs nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Presence {
+    here: OrdMap<TeammateId, u32>,
+    at: OrdMap<ConversationId, OrdMap<SessionId, Attendance>>,
+}
+
+impl Presence {
+    /// A session of a teammate came. True if it is their first.
+    pub fn arrive(&mut self, teammate: &TeammateId) -> bool {
+        let sessions = self.here.entry(teammate.clone()).or_insert(0);
+        *sessions += 1;
+        *sessions == 1
+    }
+
+    /// A session of a teammate went, from everywhere it was. True if it was their last; and the conversations at
+    /// which something changed.
+    pub fn depart(&mut self, teammate: &TeammateId, session: &SessionId) -> (bool, Vec<ConversationId>) {
+        let at: Vec<_> =
+            self.at.iter().filter(|(_, who)| who.contains_key(session)).map(|(id, _)| id.clone()).collect();
+        for conversation in &at {
+            self.close(conversation, session);
+        }
+        let last = match self.here.get_mut(teammate) {
+            Some(sessions) if *sessions > 1 => {
+                *sessions -= 1;
+                false
+            }
+            Some(_) => self.here.remove(teammate).is_some(),
+            None => false,
+        };
+        (last, at)
+    }
+
+    /// A session has a conversation open.
+    pub fn view(
+        &mut self,
+        conversation: &ConversationId,
+        session: &SessionId,
+        teammate: &TeammateId,
+    ) -> bool {
+        self.attend(conversation, session, teammate, |attendance| attendance.viewing = true)
+    }
+
+    /// A session types in a conversation.
+    pub fn typing(
+        &mut self,
+        conversation: &ConversationId,
+        session: &SessionId,
+        teammate: &TeammateId,
+        mode: TypingMode,
+        now: Millis,
+    ) -> bool {
+        let known = self.at.get(conversation).and_then(|who| who.get(session)).and_then(|who| who.typing);
+        self.attend(conversation, session, teammate, |attendance| {
+            attendance.typing = Some((mode, now + TYPING_FOR));
+        });
+        known.map(|(mode, _)| mode) != Some(mode)
+    }
+
+    /// A session has stopped typing.
+    pub fn idle(&mut self, conversation: &ConversationId, session: &SessionId) -> bool {
+        let Some(who) = self.at.get_mut(conversation) else { return false };
+        let Some(attendance) = who.get_mut(session) else { return false };
+        let changed = attendance.typing.take().is_some();
+        self.forget_if_nothing(conversation, session);
+        changed
+    }
+
+    /// A session is no longer at a conversation.
+    pub fn close(&mut self, conversation: &ConversationId, session: &SessionId) -> bool {
+        let Some(who) = self.at.get_mut(conversation) else { return false };
+        let changed = who.remove(session).is_some();
+        if who.is_empty() {
+            self.at.remove(conversation);
+        }
+        changed
+    }
+
+    /// Typing that was not renewed ends. The conversations at which something changed.
+    pub fn expire(&mut self, now: Millis) -> Vec<ConversationId> {
+        let due: Vec<(ConversationId, SessionId)> = self
+            .typing_until()
+            .filter(|(_, _, until)| *until <= now)
+            .map(|(conversation, session, _)| (conversation.clone(), session.clone()))
+            .collect();
+        let mut changed = BTreeSet::new();
+        for (conversation, session) in due {
+            self.idle(&conversation, &session);
+            changed.insert(conversation);
+        }
+        changed.into_iter().collect()
+    }
+
+    /// When something expires next.
+    pub fn next_expiry(&self) -> Option<Millis> {
+        self.typing_until().map(|(_, _, until)| until).min()
+    }
+
+    /// Whoever may no longer see a conversation is no longer at it (B10). The conversations at which something
+    /// changed. `gone` is asked for everybody who is somewhere.
+    pub fn retain(&mut self, gone: impl Fn(&TeammateId, &ConversationId) -> bool) -> Vec<ConversationId> {
+        let lost: Vec<(ConversationId, SessionId)> = self
+            .at
+            .iter()
+            .flat_map(|(id, who)| who.iter().map(move |(session, attendance)| (id, session, attendance)))
+            .filter(|(id, _, attendance)| gone(&attendance.teammate, id))
+            .map(|(id, session, _)| (id.clone(), session.clone()))
+            .collect();
+        let mut changed = BTreeSet::new();
+        for (conversation, session) in lost {
+            self.close(&conversation, &session);
+            changed.insert(conversation);
+        }
+        changed.into_iter().collect()
+    }
+
+    /// Who is at a conversation, as the organization's switches allow it to be shown (C5).
+    pub fn of(&self, conversation: &ConversationId, features: Features) -> ConversationPresence {
+        let who = self.at.get(conversation);
+        let everyone = || who.into_iter().flat_map(OrdMap::values);
+        let viewing: BTreeSet<_> =
+            everyone().filter(|at| features.viewing && at.viewing).map(|at| at.teammate.clone()).collect();
+        let typing: BTreeSet<_> = everyone()
+            .filter(|_| features.typing)
+            .filter_map(|at| at.typing.map(|(mode, _)| (at.teammate.clone(), mode)))
+            .collect();
+        ConversationPresence {
+            conversation: conversation.clone(),
+            viewing: viewing.into_iter().collect(),
+            typing: typing.into_iter().map(|(teammate, mode)| Typing { teammate, mode }).collect(),
+        }
+    }
+
+    /// Everything of it that a teammate may see.
+    pub fn seen_by(&self, organization: &Organization, teammate: &TeammateId) -> wire::Presence {
+        let Some(profile) = organization.profile() else { return wire::Presence::default() };
+        let visible = |id: &&ConversationId| {
+            organization.conversation(id).is_some_and(|open| organization.can_see(teammate, open))
+        };
+        let conversations = self.at.keys().filter(visible).map(|id| self.of(id, profile.features));
+        wire::Presence {
+            here: self.here.keys().cloned().collect(),
+            conversations: conversations
+                .filter(|at| !at.viewing.is_empty() || !at.typing.is_empty())
+                .collect(),
+        }
+    }
+
+    fn attend(
+        &mut self,
+        conversation: &ConversationId,
+        session: &SessionId,
+        teammate: &TeammateId,
+        change: impl FnOnce(&mut Attendance),
+    ) -> bool {
+        let who = self.at.entry(conversation.clone()).or_default();
+        let blank = Attendance { teammate: teammate.clone(), viewing: false, typing: None };
+        let before = who.get(session).cloned();
+        let mut after = before.clone().unwrap_or(blank);
+        change(&mut after);
+        let changed = before.as_ref() != Some(&after);
+        who.insert(session.clone(), after);
+        changed
+    }
+
+    fn forget_if_nothing(&mut self, conversation: &ConversationId, session: &SessionId) {
+        let attendance = self.at.get(conversation).and_then(|who| who.get(session));
+        if attendance.is_some_and(|at| !at.viewing && at.typing.is_none()) {
+            self.close(conversation, session);
+        }
+    }
+
+    fn typing_until(&self) -> impl Iterator<Item = (&ConversationId, &SessionId, Millis)> {
+        self.at.iter().flat_map(|(conversation, who)| {
+            who.iter()
+                .filter_map(move |(session, at)| at.typing.map(|(_, until)| (conversation, session, until)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Features = Features { assignment: true, viewing: true, typing: true };
+
+    fn id<T: std::str::FromStr>(text: &str) -> T
+    where
+        T::Err: std::fmt::Debug,
+    {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn typing_ends_by_itself_and_viewing_does_not() {
+        let (conversation, session, ada) = (id("c"), id("s"), id("ada"));
+        let mut presence = Presence::default();
+        assert!(presence.view(&conversation, &session, &ada));
+        assert!(!presence.view(&conversation, &session, &ada), "nothing new");
+        assert!(presence.typing(&conversation, &session, &ada, TypingMode::Reply, 1_000));
+        assert!(!presence.typing(&conversation, &session, &ada, TypingMode::Reply, 2_000), "renewed");
+        assert_eq!(presence.next_expiry(), Some(2_000 + TYPING_FOR));
+        assert!(presence.expire(2_000 + TYPING_FOR - 1).is_empty());
+        assert_eq!(presence.expire(2_000 + TYPING_FOR), vec![conversation.clone()]);
+        let now = presence.of(&conversation, ALL);
+        assert_eq!((now.viewing, now.typing), (vec![ada], vec![]));
+        assert_eq!(presence.next_expiry(), None);
+    }
+
+    #[test]
+    fn b40_presence_is_kept_for_each_session_and_goes_with_it() {
+        let (conversation, ada) = (id("c"), id("ada"));
+        let (web, phone) = (id("web"), id("phone"));
+        let mut presence = Presence::default();
+        assert!(presence.arrive(&ada));
+        assert!(!presence.arrive(&ada));
+        presence.view(&conversation, &web, &ada);
+        presence.view(&conversation, &phone, &ada);
+        assert_eq!(presence.depart(&ada, &web), (false, vec![conversation.clone()]));
+        assert_eq!(presence.of(&conversation, ALL).viewing, vec![ada.clone()]);
+        assert_eq!(presence.depart(&ada, &phone), (true, vec![conversation.clone()]));
+        assert!(presence.of(&conversation, ALL).viewing.is_empty());
+        assert!(presence.at.is_empty() && presence.here.is_empty());
+    }
+
+    #[test]
+    fn b10_whoever_lost_access_is_no_longer_there() {
+        let (conversation, session, ada): (ConversationId, _, TeammateId) = (id("c"), id("s"), id("ada"));
+        let mut presence = Presence::default();
+        presence.view(&conversation, &session, &ada);
+        assert!(presence.retain(|_, _| false).is_empty());
+        assert_eq!(presence.retain(|who, _| *who == ada), vec![conversation.clone()]);
+        assert!(presence.of(&conversation, ALL).viewing.is_empty());
+    }
+
+    #[test]
+    fn c5_the_switches_hide_viewing_and_typing() {
+        let (conversation, session, ada) = (id("c"), id("s"), id("ada"));
+        let mut presence = Presence::default();
+        presence.view(&conversation, &session, &ada);
+        presence.typing(&conversation, &session, &ada, TypingMode::Note, 0);
+        let off = presence.of(&conversation, Features { viewing: false, typing: false, ..ALL });
+        assert!(off.viewing.is_empty() && off.typing.is_empty());
+    }
+}

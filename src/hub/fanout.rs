@@ -1,0 +1,179 @@
+//! From an event's effects to the send queues of sessions. Nothing here waits, does I/O, or asks for each
+//! session what was answered for its teammate; each push is encoded once for each codec in use.
+
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rotunda_protocol::close::CloseCode;
+use rotunda_protocol::codec::Codec;
+use rotunda_protocol::frame::{Cursor, ServerFrame};
+use rotunda_protocol::id::{SessionId, TeammateId};
+use rotunda_protocol::push::Push;
+
+use super::registry::{Key, Member, Registry};
+use super::send_queue::{About, QueuedFrame};
+use super::wire;
+use crate::domain::access::Staff;
+use crate::domain::audience::{Audience, Effect, Subject};
+use crate::domain::conversation::Conversation;
+use crate::domain::event::{Change, Event, Seq};
+use crate::domain::organization::Organization;
+
+/// What carrying out the effects of an event came to.
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// Frames that were offered to a queue.
+    pub deliveries: usize,
+    /// Teammates whose view has narrowed.
+    pub narrowed: BTreeSet<TeammateId>,
+    /// Sessions whose teammate may no longer be here.
+    pub ended: Vec<Key>,
+}
+
+/// An event that has become durable, as fan-out needs it.
+pub(super) struct Committed<'a> {
+    /// The organization as of it.
+    pub after: &'a Organization,
+    /// The event.
+    pub event: &'a Event,
+    /// What a client may resume from that has got a push of it: the position before, for an event can make
+    /// several pushes, and a cursor must never claim more than was sent (B37).
+    pub cursor: Cursor,
+}
+
+/// Carries out the effects of an event, in their order.
+pub(super) fn carry_out(registry: &Registry, committed: &Committed<'_>, effects: Vec<Effect>) -> Outcome {
+    let mut outcome = Outcome::default();
+    let seq = committed.after.seq();
+    for effect in effects {
+        match effect {
+            Effect::Narrow(teammate) => {
+                narrow(registry, committed, &teammate);
+                outcome.narrowed.insert(teammate);
+            }
+            Effect::End(teammate) => {
+                for member in registry.sessions_of(&teammate) {
+                    member.queue.close(CloseCode::AccessEnded, false);
+                }
+                outcome.ended.extend_from_slice(registry.keys_of(&teammate));
+            }
+            Effect::Reset => registry.all().for_each(|member| member.queue.restart()),
+            Effect::Tell { to, push, about } => {
+                let frame = Shared::new(*push, Some(committed.cursor.clone()), Some(seq), about_of(about));
+                outcome.deliveries += tell(registry, &to, &frame);
+            }
+        }
+    }
+    outcome
+}
+
+/// Tells an audience; returns how many sessions that was.
+pub(super) fn tell(registry: &Registry, to: &Audience, frame: &Shared) -> usize {
+    match to {
+        Audience::Everyone => offer(registry.all(), frame, None),
+        Audience::These(these) => these.iter().map(|id| offer(registry.sessions_of(id), frame, None)).sum(),
+        Audience::Opened(conversation, staff) => {
+            let at = registry.sessions_at(conversation).filter(|member| match staff {
+                Staff::Everyone => true,
+                Staff::These(these) => these.contains(&member.teammate),
+            });
+            offer(at, frame, None)
+        }
+    }
+}
+
+/// Tells a staff, but for one session: the one that caused it.
+pub(super) fn tell_others(
+    registry: &Registry,
+    staff: &Staff,
+    frame: &Shared,
+    but: Option<&SessionId>,
+) -> usize {
+    match staff {
+        Staff::Everyone => offer(registry.all(), frame, but),
+        Staff::These(these) => these.iter().map(|id| offer(registry.sessions_of(id), frame, but)).sum(),
+    }
+}
+
+fn offer<'a>(members: impl Iterator<Item = &'a Member>, frame: &Shared, but: Option<&SessionId>) -> usize {
+    let mut offered = 0;
+    for member in members.filter(|member| but != Some(&member.session)) {
+        member.queue.push(frame.queued(member.codec));
+        offered += 1;
+    }
+    offered
+}
+
+/// Drops what waits for a teammate and is hidden from them now.
+fn narrow(registry: &Registry, committed: &Committed<'_>, teammate: &TeammateId) {
+    let after = committed.after;
+    let visible = |about: &About| match about {
+        About::Anyone => true,
+        About::Administration => after.is_admin(teammate),
+        About::Endpoint(id) => after.endpoint(id).is_some_and(|endpoint| after.can_view(teammate, endpoint)),
+        About::Conversation(then) => after.can_see(teammate, current(committed, then)),
+        About::Reading => false,
+    };
+    for member in registry.sessions_of(teammate) {
+        member.queue.narrow(after.seq(), &visible);
+    }
+}
+
+/// A conversation as of the event, where that is known, for it may have other members than when a frame was made.
+fn current<'a>(committed: &'a Committed<'_>, then: &'a Conversation) -> &'a Conversation {
+    let changed = committed.event.changes.iter().find_map(|change| match change {
+        Change::Conversation(change) if change.after.id == then.id => Some(&change.after),
+        Change::Conversation(_)
+        | Change::Organization(_)
+        | Change::Teammate(_)
+        | Change::Team(_)
+        | Change::Endpoint(_)
+        | Change::Contact(_)
+        | Change::Tag { .. }
+        | Change::Item(_)
+        | Change::Mark { .. } => None,
+    });
+    changed.or_else(|| committed.after.conversation(&then.id).map(|open| &**open)).unwrap_or(then)
+}
+
+fn about_of(subject: Subject) -> About {
+    match subject {
+        Subject::Roster | Subject::Loss => About::Anyone,
+        Subject::Administration => About::Administration,
+        Subject::Endpoint(id) => About::Endpoint(id),
+        Subject::Conversation(conversation) => About::Conversation(conversation),
+    }
+}
+
+/// A push on its way to many: encoded when the first of each codec needs it.
+pub(super) struct Shared {
+    frame: ServerFrame,
+    seq: Option<Seq>,
+    about: About,
+    json: OnceCell<Bytes>,
+    message_pack: OnceCell<Bytes>,
+}
+
+impl Shared {
+    /// A push with the position it tells of; fleeting news has none.
+    pub(super) fn new(push: Push, cursor: Option<Cursor>, seq: Option<Seq>, about: About) -> Self {
+        let frame = ServerFrame::Push { push, cursor };
+        Self { frame, seq, about, json: OnceCell::new(), message_pack: OnceCell::new() }
+    }
+
+    /// Fleeting news about a conversation.
+    pub(super) fn fleeting(push: Push, about: Option<Arc<Conversation>>) -> Self {
+        Self::new(push, None, None, about.map_or(About::Anyone, About::Conversation))
+    }
+
+    fn queued(&self, codec: Codec) -> QueuedFrame {
+        let cell = match codec {
+            Codec::Json => &self.json,
+            Codec::MessagePack => &self.message_pack,
+        };
+        let bytes = cell.get_or_init(|| wire::encode(codec, &self.frame)).clone();
+        QueuedFrame { bytes, seq: self.seq, about: self.about.clone() }
+    }
+}

@@ -1,0 +1,221 @@
+//! What brings a session up to date: the welcome of a new one, and the catch-up of one that was too slow.
+//! One mechanism: the current rows of what changed since a position, as far as the teammate may see them now.
+
+use std::collections::BTreeSet;
+
+use rotunda_protocol::ask::Listed;
+use rotunda_protocol::close::CloseCode;
+use rotunda_protocol::frame::{ServerFrame, Start};
+use rotunda_protocol::id::ConversationId;
+use rotunda_protocol::item::Item;
+use rotunda_protocol::push::{CatchUp, Marked};
+
+use super::registry::OPEN_MAX;
+use super::room::View;
+use super::seat::Place;
+use super::send_queue::{About, QueuedFrame};
+use super::wire;
+use crate::domain::catch_up;
+use crate::domain::event::Seq;
+use crate::store::{ChangedSince, Needs, StoreError};
+
+/// Items of one open conversation that a catch-up brings along; with more, the client opens it again.
+const ITEMS_MAX: u32 = 200;
+
+/// Greets a session that has just joined.
+pub(super) async fn welcome(place: &Place, cursor: Option<&str>, open: &[ConversationId]) {
+    let open = open.iter().take(OPEN_MAX).cloned().collect::<Vec<_>>();
+    bring_up_to_date(
+        place,
+        |view, _| {
+            let since = cursor.map(|cursor| view.cursors.as_ref().and_then(|cursors| cursors.read(cursor)));
+            (since, open.clone())
+        },
+        Kind::Welcome,
+    )
+    .await;
+}
+
+/// Catches up a session whose queue overflowed and has drained. `open` are the conversations it has open.
+pub(super) async fn catch_up_slow(place: &Place, open: &[ConversationId]) {
+    place.room.services.metrics.caught_up();
+    bring_up_to_date(place, |_, written| (Some(written), open.to_vec()), Kind::CatchUp).await;
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Welcome,
+    CatchUp,
+}
+
+/// `since` says from where: none for a start from nothing, `Some(None)` for a position that cannot be resumed.
+async fn bring_up_to_date(
+    place: &Place,
+    since: impl Fn(&View, Option<Seq>) -> (Option<Option<Seq>>, Vec<ConversationId>),
+    kind: Kind,
+) {
+    loop {
+        // Pushes from here on are kept behind the catch-up, so none between the snapshot and it is lost.
+        let written = place.queue.begin_catch_up();
+        let view = place.room.view();
+        let (since, open) = since(&view, written);
+        let state = match since {
+            None => Ok((Start::Fresh, fresh(place, &view))),
+            Some(since) => resume(place, &view, since, &open).await,
+        };
+        let (start, state) = match state {
+            Ok(state) => state,
+            Err(error) => {
+                tracing::warn!(%error, "a session cannot be brought up to date");
+                return place.queue.close(CloseCode::Unavailable, false);
+            }
+        };
+        let Some(frame) = frame(place, &view, kind, start, state) else {
+            return place.queue.close(CloseCode::AccessEnded, false);
+        };
+        let as_of = view.organization.seq();
+        let bytes = wire::encode(place.codec, &frame);
+        let queued = QueuedFrame { bytes, seq: Some(as_of), about: About::Reading };
+        if place.queue.finish_catch_up(queued, as_of).is_ok() {
+            return;
+        }
+    }
+}
+
+fn frame(place: &Place, view: &View, kind: Kind, start: Start, state: CatchUp) -> Option<ServerFrame> {
+    let organization = &view.organization;
+    let cursor = view.cursors.as_ref()?.write(organization.seq());
+    let you =
+        catch_up::you(organization, &place.teammate).filter(|_| organization.is_active(&place.teammate))?;
+    let state = Box::new(state);
+    Some(match (kind, start) {
+        (Kind::Welcome, start) => ServerFrame::Welcome {
+            session: place.session.clone(),
+            organization: organization.id().clone(),
+            you,
+            start,
+            state,
+            limits: place.room.services.limits.told(),
+            cursor,
+        },
+        (Kind::CatchUp, Start::Resumed) => ServerFrame::CatchUp { state, cursor },
+        (Kind::CatchUp, Start::Fresh | Start::Reset) => {
+            place.room.services.metrics.resynced();
+            ServerFrame::Resync { state, cursor }
+        }
+    })
+}
+
+fn fresh(place: &Place, view: &View) -> CatchUp {
+    catch_up::directory(&view.organization, &view.presence, &place.teammate, Seq(0))
+}
+
+/// What changed since a position, or everything if that cannot be told from it.
+async fn resume(
+    place: &Place,
+    view: &View,
+    since: Option<Seq>,
+    open: &[ConversationId],
+) -> Result<(Start, CatchUp), StoreError> {
+    let reset = (Start::Reset, fresh(place, view));
+    let Some(since) = since.filter(|since| catch_up::is_possible(&view.organization, *since)) else {
+        return Ok(reset);
+    };
+    let (organization, teammate) = (&view.organization, &place.teammate);
+    let limit = place.room.services.limits.catch_up_rows_max;
+    let Some(mut rows) = catch_up::conversations(organization, teammate, since, limit) else {
+        return Ok(reset);
+    };
+    let rows_max = u32::try_from(limit).unwrap_or(u32::MAX);
+    let store = &place.room.services.store;
+    let Some(changed) = store.changed_since(organization.id(), teammate, since, rows_max).await? else {
+        return Ok(reset);
+    };
+    let Some(items) = missed_items(place, view, since, open).await? else {
+        return Ok(reset);
+    };
+    rows.extend(archived_rows(view, place, &changed));
+    let listed: BTreeSet<ConversationId> = rows.iter().map(|row| row.conversation.id.clone()).collect();
+    let (visible, hidden) = sort_out(place, view, &changed).await?;
+    let marks = changed.marked.iter().filter(|(id, _)| visible.contains(id) && !listed.contains(id));
+    let state = CatchUp {
+        conversations: rows,
+        gone: changed.departed.iter().filter(|id| hidden.contains(*id)).cloned().collect(),
+        marks: marks.map(|(id, mark)| Marked { conversation: id.clone(), mark: *mark }).collect(),
+        items,
+        ..catch_up::directory(organization, &view.presence, teammate, since)
+    };
+    Ok((Start::Resumed, state))
+}
+
+/// Archived conversations that changed, as of the snapshot: what changed later comes as a push.
+fn archived_rows<'a>(
+    view: &'a View,
+    place: &'a Place,
+    changed: &'a ChangedSince,
+) -> impl Iterator<Item = Listed> + 'a {
+    let organization = &view.organization;
+    let seen = changed.archived.iter().filter(move |(conversation, seq, _)| {
+        *seq <= organization.seq() && organization.can_see(&place.teammate, conversation)
+    });
+    seen.map(move |(conversation, _, mark)| Listed {
+        conversation: conversation.to_wire(organization.assignment()),
+        mark: *mark,
+    })
+}
+
+/// Of the conversations that the teammate left or marked, those they may see now, and those they may not.
+async fn sort_out(
+    place: &Place,
+    view: &View,
+    changed: &ChangedSince,
+) -> Result<(BTreeSet<ConversationId>, BTreeSet<ConversationId>), StoreError> {
+    let organization = &view.organization;
+    let (mut visible, mut hidden, mut elsewhere) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    let mut sort = |id: &ConversationId, sees: bool| {
+        if sees {
+            visible.insert(id.clone())
+        } else {
+            hidden.insert(id.clone())
+        };
+    };
+    for id in changed.departed.iter().chain(changed.marked.iter().map(|(id, _)| id)) {
+        match organization.conversation(id) {
+            Some(open) => sort(id, organization.can_see(&place.teammate, open)),
+            None => elsewhere.push(id.clone()),
+        }
+    }
+    if !elsewhere.is_empty() {
+        let needs = Needs { conversations: elsewhere, ..Needs::default() };
+        for stored in place.room.services.store.find(organization.id(), needs).await?.conversations {
+            let sees = organization.can_see(&place.teammate, &stored.conversation);
+            sort(&stored.conversation.id, sees);
+        }
+    }
+    Ok((visible, hidden))
+}
+
+/// New items of the conversations that the session has open and may see; none if there are too many to tell.
+async fn missed_items(
+    place: &Place,
+    view: &View,
+    since: Seq,
+    open: &[ConversationId],
+) -> Result<Option<Vec<Item>>, StoreError> {
+    let organization = &view.organization;
+    let mut missed = Vec::new();
+    for id in open {
+        if super::read::visible(&place.room, view, &place.teammate, id).await.is_err() {
+            continue;
+        }
+        let store = &place.room.services.store;
+        let newest = store.items(organization.id(), id, 1, u32::MAX, ITEMS_MAX).await?;
+        let all_new = newest.iter().all(|(_, seq)| *seq > since);
+        if all_new && newest.len() >= ITEMS_MAX as usize {
+            return Ok(None);
+        }
+        let told = newest.into_iter().filter(|(_, seq)| *seq > since && *seq <= organization.seq());
+        missed.extend(told.map(|(item, _)| item));
+    }
+    Ok(Some(missed))
+}

@@ -1,0 +1,251 @@
+//! Answers to questions, from a snapshot and the store. Every answer is a function of the log up to the
+//! snapshot's position, and shows what the teammate may see at that position.
+
+use rotunda_protocol::ask::{
+    Ask, Count, Grant, HISTORY_LIMIT_MAX, LIST_LIMIT_MAX, Listed, RowKey, Through, Told,
+};
+use rotunda_protocol::command::{Command, OnUnseen};
+use rotunda_protocol::conversation::{Conversation as Row, Mark};
+use rotunda_protocol::id::{ConversationId, EndpointId, TeammateId};
+use rotunda_protocol::item::Item;
+use rotunda_protocol::principal::{Actor, Mailbox, Principal};
+use rotunda_protocol::refusal::Refusal;
+
+use super::room::{Room, View};
+use crate::domain::catch_up;
+use crate::domain::conversation::Conversation;
+use crate::domain::directory::Endpoint;
+use crate::domain::list::{self, Selection};
+use crate::domain::organization::Organization;
+use crate::store::{ArchivedQuery, Needs, StoreError};
+
+/// Mailboxes that one question may count.
+const COUNTS_MAX: usize = 200;
+/// Items that a refusal shows of what was missed.
+const MISSED_MAX: u32 = 20;
+
+/// Answers a question as of a snapshot.
+pub(super) async fn answer(
+    room: &Room,
+    view: &View,
+    teammate: &TeammateId,
+    ask: &Ask,
+) -> Result<Told, Refusal> {
+    if !view.organization.is_active(teammate) {
+        return Err(Refusal::NotFound);
+    }
+    match ask {
+        Ask::List { mailbox, endpoint, after, limit } => {
+            let limit = page_size(*limit, LIST_LIMIT_MAX)?;
+            let after = after.as_ref();
+            list_page(room, view, teammate, &Selection { mailbox, endpoint: endpoint.as_ref() }, after, limit)
+                .await
+        }
+        Ask::Counts { mailboxes } => counts(&view.organization, teammate, mailboxes),
+        Ask::Open { conversation, limit } => {
+            let limit = page_size(*limit, HISTORY_LIMIT_MAX)?;
+            let (found, mark) = visible(room, view, teammate, conversation).await?;
+            let items = items(room, view, conversation, u32::MAX, limit.into()).await?;
+            let features = view.organization.profile().ok_or(Refusal::NotFound)?.features;
+            let presence = view.presence.of(conversation, features);
+            let conversation = found.to_wire(view.organization.assignment());
+            Ok(Told::Opened { row: Listed { conversation, mark }, items, presence })
+        }
+        Ask::History { conversation, before, limit } => {
+            let limit = page_size(*limit, HISTORY_LIMIT_MAX)?;
+            visible(room, view, teammate, conversation).await?;
+            Ok(Told::History { items: items(room, view, conversation, *before, limit.into()).await? })
+        }
+        Ask::Access { conversation } => {
+            let (found, _) = visible(room, view, teammate, conversation).await?;
+            Ok(Told::Access { grants: explain(&view.organization, &found) })
+        }
+    }
+}
+
+fn page_size(limit: u16, max: u16) -> Result<u16, Refusal> {
+    if limit == 0 || limit > max {
+        return Err(Refusal::invalid("limit", &format!("1 to {max}")));
+    }
+    Ok(limit)
+}
+
+async fn list_page(
+    room: &Room,
+    view: &View,
+    teammate: &TeammateId,
+    selection: &Selection<'_>,
+    after: Option<&RowKey>,
+    limit: u16,
+) -> Result<Told, Refusal> {
+    let organization = &view.organization;
+    // One more than asked for says whether there is a next page.
+    let wanted = usize::from(limit) + 1;
+    let mut rows: Vec<Listed> = if *selection.mailbox == Mailbox::None {
+        archived_page(room, view, teammate, selection.endpoint, after, limit).await?
+    } else {
+        let page = list::page(organization, teammate, selection, after, wanted);
+        page.iter().map(|row| catch_up::listed(organization, teammate, row)).collect()
+    };
+    let more = rows.len() >= wanted;
+    rows.truncate(limit.into());
+    let next = rows.last().filter(|_| more).map(|last| key(&last.conversation));
+    Ok(Told::List { rows, next })
+}
+
+fn key(row: &Row) -> RowKey {
+    RowKey { activity_at: row.activity_at, conversation: row.id.clone() }
+}
+
+/// Archived conversations are in the store only. Rows that changed after the snapshot are left out: the session
+/// hears of them as pushes.
+async fn archived_page(
+    room: &Room,
+    view: &View,
+    teammate: &TeammateId,
+    only_endpoint: Option<&EndpointId>,
+    after: Option<&RowKey>,
+    limit: u16,
+) -> Result<Vec<Listed>, Refusal> {
+    let organization = &view.organization;
+    let query = ArchivedQuery {
+        teammate: teammate.clone(),
+        endpoints: organization.endpoints_of(teammate).map(|endpoint| endpoint.id.clone()).collect(),
+        members: organization.principals_of(teammate),
+        only_endpoint: only_endpoint.cloned(),
+        after: after.cloned(),
+        limit: u32::from(limit) + 1,
+    };
+    let found = room.services.store.archived(&room.organization, query).await.map_err(|e| fault(room, &e))?;
+    let seen = found.into_iter().filter(|(conversation, changed, _)| {
+        *changed <= organization.seq() && organization.can_see(teammate, conversation)
+    });
+    let listed = seen.map(|(conversation, _, mark)| Listed {
+        conversation: conversation.to_wire(organization.assignment()),
+        mark,
+    });
+    Ok(listed.collect())
+}
+
+fn counts(
+    organization: &Organization,
+    teammate: &TeammateId,
+    mailboxes: &[Mailbox],
+) -> Result<Told, Refusal> {
+    if mailboxes.len() > COUNTS_MAX {
+        return Err(Refusal::invalid("mailboxes", "at most 200 at once"));
+    }
+    if mailboxes.contains(&Mailbox::None) {
+        return Err(Refusal::invalid("mailboxes", "what is archived cannot be counted"));
+    }
+    let count = |mailbox: &Mailbox| Count {
+        mailbox: mailbox.clone(),
+        conversations: list::count(organization, teammate, &Selection { mailbox, endpoint: None }),
+    };
+    Ok(Told::Counts { counts: mailboxes.iter().map(count).collect() })
+}
+
+/// A conversation that a teammate may see, open or archived, with their mark.
+pub(super) async fn visible(
+    room: &Room,
+    view: &View,
+    teammate: &TeammateId,
+    id: &ConversationId,
+) -> Result<(Conversation, Mark), Refusal> {
+    let organization = &view.organization;
+    let (conversation, mark) = if let Some(open) = organization.conversation(id) {
+        ((**open).clone(), organization.shelf().mark(id, teammate))
+    } else {
+        let needs = Needs { conversations: vec![id.clone()], ..Needs::default() };
+        let found = room.services.store.find(&room.organization, needs).await.map_err(|e| fault(room, &e))?;
+        let stored = found.conversations.into_iter().next().ok_or(Refusal::NotFound)?;
+        if stored.changed > organization.seq() && organization.can_see(teammate, &stored.conversation) {
+            return Err(Refusal::AccessChanged);
+        }
+        let mark = stored.marks.iter().find(|(of, _)| of == teammate).map(|(_, mark)| *mark);
+        (stored.conversation, mark.unwrap_or_default())
+    };
+    if organization.can_see(teammate, &conversation) {
+        Ok((conversation, mark))
+    } else {
+        Err(Refusal::NotFound)
+    }
+}
+
+/// Items of a conversation up to the snapshot's position, the newest before a number, oldest first.
+pub(super) async fn items(
+    room: &Room,
+    view: &View,
+    conversation: &ConversationId,
+    before: u32,
+    limit: u32,
+) -> Result<Vec<Item>, Refusal> {
+    let store = &room.services.store;
+    let found = store
+        .items(&room.organization, conversation, 1, before, limit)
+        .await
+        .map_err(|error| fault(room, &error))?;
+    let seq = view.organization.seq();
+    Ok(found.into_iter().filter(|(_, at)| *at <= seq).map(|(item, _)| item).collect())
+}
+
+/// Who may see a conversation, and through which entries of its access list.
+fn explain(organization: &Organization, conversation: &Conversation) -> Vec<Grant> {
+    let endpoint = conversation.endpoint().and_then(|id| organization.endpoint(id));
+    let entry =
+        |principal: &Principal, list: &str| Through { principal: principal.clone(), list: list.into() };
+    let mut entries: Vec<Through> = Vec::new();
+    if let Some(Endpoint { owner, members, .. }) = endpoint {
+        entries.push(entry(owner, "owner"));
+        entries.extend(members.iter().map(|member| entry(member, "member")));
+    }
+    entries.extend(conversation.members.iter().map(|member| entry(member, "conversation")));
+    let staff = organization.members_of(organization.staff(conversation));
+    let grants = staff.into_iter().map(|teammate| {
+        let through = entries.iter().filter(|entry| organization.covers(&entry.principal, &teammate));
+        Grant { through: through.cloned().collect(), teammate }
+    });
+    grants.collect()
+}
+
+/// Adds to a refusal what the caller had not seen, as far as they may see it now.
+pub(super) async fn with_missed(room: &Room, actor: &Actor, command: &Command, refusal: Refusal) -> Refusal {
+    let (Refusal::UnseenActivity { .. }, Some((conversation, seen))) = (&refusal, guard(command)) else {
+        return refusal;
+    };
+    let view = room.view();
+    if let Actor::Teammate(teammate) = actor
+        && visible(room, &view, teammate, conversation).await.is_err()
+    {
+        return Refusal::NotFound;
+    }
+    let from = seen.saturating_add(1);
+    let found = room.services.store.items(&room.organization, conversation, from, u32::MAX, MISSED_MAX).await;
+    match found {
+        Ok(items) => {
+            let shown = items.into_iter().filter(|(_, at)| *at <= view.organization.seq());
+            Refusal::UnseenActivity { missed: shown.map(|(item, _)| item).collect() }
+        }
+        Err(error) => fault(room, &error),
+    }
+}
+
+/// The conversation of a guarded command, and what its caller had seen of it.
+fn guard(command: &Command) -> Option<(&ConversationId, u32)> {
+    if let Command::Archive { conversation, seen, .. }
+    | Command::Send { conversation, seen, on_unseen: OnUnseen::Hold, .. } = command
+    {
+        return Some((conversation, *seen));
+    }
+    if let Command::Update { conversation, update, .. } = command {
+        return Some((conversation, update.seen.unwrap_or_default()));
+    }
+    None
+}
+
+/// The database did not answer: the caller hears "try again", the log hears why.
+pub(super) fn fault(room: &Room, error: &StoreError) -> Refusal {
+    tracing::warn!(%error, "a question is refused because of the database");
+    room.services.metrics.store_failed();
+    Refusal::Unavailable
+}

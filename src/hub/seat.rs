@@ -1,0 +1,235 @@
+//! A session's place in its room: what the session's task can ask of the hub without ever waiting for it.
+
+use std::sync::{Arc, Mutex};
+
+use rotunda_protocol::ask::Ask;
+use rotunda_protocol::codec::Codec;
+use rotunda_protocol::command::Command;
+use rotunda_protocol::frame::{Answer, Ref, ServerFrame, Signal};
+use rotunda_protocol::id::{ConversationId, SessionId, TeammateId};
+use rotunda_protocol::principal::Actor;
+use rotunda_protocol::refusal::Refusal;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::oneshot;
+
+use super::registry::{Key, OPEN_MAX};
+use super::room::{Input, Pending, Room};
+use super::send_queue::{About, Narrowed, Permit, QueuedFrame, SendQueue};
+use super::{commit, greeting, read, wire};
+use crate::domain::event::Seq;
+
+/// How often a question is answered anew because the teammate's access narrowed meanwhile.
+const ANSWERS_MAX: u32 = 3;
+
+/// Where a session sits.
+pub(super) struct Place {
+    /// Its room.
+    pub room: Arc<Room>,
+    /// Its number there.
+    pub key: Key,
+    /// The session.
+    pub session: SessionId,
+    /// Whose it is.
+    pub teammate: TeammateId,
+    /// How its frames are encoded.
+    pub codec: Codec,
+    /// Where its frames go.
+    pub queue: Arc<SendQueue>,
+    open: Mutex<Vec<ConversationId>>,
+}
+
+/// A session's place in its room. Dropping it leaves the room.
+pub struct Seat(Arc<Place>);
+
+impl Place {
+    /// A place that the room has given.
+    pub(super) fn new(
+        room: Arc<Room>,
+        key: Key,
+        session: SessionId,
+        teammate: TeammateId,
+        codec: Codec,
+        queue: Arc<SendQueue>,
+    ) -> Self {
+        Self { room, key, session, teammate, codec, queue, open: Mutex::default() }
+    }
+
+    /// The conversations that the session has open, as it said itself.
+    fn open(&self) -> Vec<ConversationId> {
+        self.open.lock().expect("nothing panics while it holds this").clone()
+    }
+
+    fn remember(&self, conversation: &ConversationId, opened: bool) {
+        let mut open = self.open.lock().expect("nothing panics while it holds this");
+        open.retain(|other| other != conversation);
+        if opened {
+            open.push(conversation.clone());
+            if open.len() > OPEN_MAX {
+                open.remove(0);
+            }
+        }
+    }
+
+    fn answer(&self, r#ref: Ref, answer: Answer, read: Option<Seq>) -> Result<(), Narrowed> {
+        let about = if read.is_some() { About::Reading } else { About::Anyone };
+        let bytes = wire::encode(self.codec, &ServerFrame::Answer { r#ref, answer });
+        self.queue.answer(QueuedFrame { bytes, seq: None, about }, read)
+    }
+
+    fn refuse(&self, r#ref: Ref, refusal: Refusal) {
+        // A refusal reads nothing, so nothing can have narrowed.
+        let queued = self.answer(r#ref, refusal.into(), None);
+        debug_assert_eq!(queued, Ok(()));
+    }
+
+    async fn tell(&self, r#ref: Ref, ask: Ask) {
+        if let Ask::Open { conversation, .. } = &ask {
+            // Registered first, so that no item between the reading and it is missed.
+            self.interest(conversation, true).await;
+        }
+        for _ in 0..ANSWERS_MAX {
+            let view = self.room.view();
+            let told = read::answer(&self.room, &view, &self.teammate, &ask).await;
+            if told == Err(Refusal::AccessChanged) {
+                // The row was newer than the snapshot; the room is about to publish it.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let opened = match (&ask, &told) {
+                (Ask::Open { conversation, .. }, Ok(_)) => Some((conversation.clone(), true)),
+                (Ask::Open { conversation, .. }, Err(_)) => Some((conversation.clone(), false)),
+                _ => None,
+            };
+            let answer = told.map_or_else(Answer::from, |told| Answer::Told { told });
+            if self.answer(r#ref.clone(), answer, Some(view.organization.seq())).is_ok() {
+                if let Some((conversation, seen)) = opened {
+                    self.opened(conversation, seen).await;
+                }
+                return;
+            }
+        }
+        self.refuse(r#ref, Refusal::AccessChanged);
+    }
+
+    /// The others see that the session is at the conversation; or it is not, because it may not see it.
+    async fn opened(&self, conversation: ConversationId, seen: bool) {
+        if seen {
+            // A room that is gone has told the session to come back.
+            drop(self.room.inputs.send(Input::View(self.key, conversation)).await);
+        } else {
+            self.interest(&conversation, false).await;
+        }
+    }
+
+    async fn interest(&self, conversation: &ConversationId, wanted: bool) {
+        self.remember(conversation, wanted);
+        let (done, so) = oneshot::channel();
+        let input = Input::Interest(self.key, conversation.clone(), wanted, done);
+        if self.room.inputs.send(input).await.is_ok() {
+            // Dropping the other end is the answer.
+            drop(so.await);
+        }
+    }
+}
+
+impl Seat {
+    /// A seat at a place.
+    pub(super) fn new(place: Place) -> Self {
+        Self(Arc::new(place))
+    }
+
+    /// Whose seat it is.
+    pub fn teammate(&self) -> &TeammateId {
+        &self.0.teammate
+    }
+
+    /// Greets the session.
+    pub async fn welcome(&self, cursor: Option<&str>, open: &[ConversationId]) {
+        for conversation in open.iter().take(OPEN_MAX) {
+            self.0.remember(conversation, true);
+        }
+        greeting::welcome(&self.0, cursor, open).await;
+    }
+
+    /// Starts a command; its answer goes into the queue. Commands of one seat reach the room in their order.
+    pub fn call(&self, r#ref: Ref, command: Command, permit: Permit) {
+        let (reply, result) = oneshot::channel();
+        let actor = Actor::Teammate(self.0.teammate.clone());
+        let pending = Pending {
+            actor: actor.clone(),
+            r#ref: r#ref.clone(),
+            fingerprint: commit::fingerprint(&command),
+            command: command.clone(),
+            reply,
+        };
+        match self.0.room.inputs.try_send(Input::Command(pending)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
+                return self.0.refuse(r#ref, Refusal::Unavailable);
+            }
+        }
+        let place = self.0.clone();
+        let began = std::time::Instant::now();
+        tokio::spawn(async move {
+            let _permit = permit;
+            let result = result.await.unwrap_or(Err(Refusal::Unavailable));
+            place.room.services.metrics.command_answered(result.as_ref().err(), began.elapsed());
+            match result {
+                Ok(done) => {
+                    let queued = place.answer(r#ref, Answer::Done { done }, None);
+                    debug_assert_eq!(queued, Ok(()));
+                }
+                Err(refusal @ Refusal::UnseenActivity { .. }) => {
+                    let as_of = place.room.view().organization.seq();
+                    let refusal = read::with_missed(&place.room, &actor, &command, refusal).await;
+                    if place.answer(r#ref.clone(), refusal.into(), Some(as_of)).is_err() {
+                        place.refuse(r#ref, Refusal::AccessChanged);
+                    }
+                }
+                Err(refusal) => place.refuse(r#ref, refusal),
+            }
+        });
+    }
+
+    /// Starts answering a question; the answer goes into the queue.
+    pub fn ask(&self, r#ref: Ref, ask: Ask, permit: Permit) {
+        let place = self.0.clone();
+        tokio::spawn(async move {
+            let _permit = permit;
+            place.tell(r#ref, ask).await;
+        });
+    }
+
+    /// Passes on something fleeting. If the room is too busy it is lost, as fleeting things may be.
+    pub fn signal(&self, signal: Signal) {
+        if let Signal::Close { conversation } = &signal {
+            self.0.remember(conversation, false);
+        }
+        if self.0.room.inputs.try_send(Input::Signal(self.0.key, signal)).is_err() {
+            tracing::debug!("a busy room missed a signal");
+        }
+    }
+
+    /// Starts a catch-up, once the socket has drained what was left of an overflowing queue.
+    pub fn catch_up(&self) {
+        let place = self.0.clone();
+        tokio::spawn(async move {
+            let open = place.open();
+            greeting::catch_up_slow(&place, &open).await;
+        });
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let leave = Input::Leave(self.0.key);
+        match self.0.room.inputs.try_send(leave) {
+            Ok(()) | Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(leave)) => {
+                let inputs = self.0.room.inputs.clone();
+                // Leaving must not get lost in a busy room; only a closed one has no use for it.
+                tokio::spawn(async move { drop(inputs.send(leave).await) });
+            }
+        }
+    }
+}

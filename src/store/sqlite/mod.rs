@@ -1,0 +1,143 @@
+//! The store in one SQLite file: what a single node needs, with nothing to install.
+//!
+//! On disk: a log (`events`) and the rows that it amounts to, in tables that an operator can read (the
+//! migrations describe each column). The file is in WAL mode: readers never wait for the writer. The one
+//! writer takes all batches that wait and commits them in one transaction, flushed to the disk before any
+//! is answered; rows go out in statements of many rows, each row once. Logs are rowid tables that append,
+//! and indexes are partial where that spares the changes of open conversations from touching any. Members
+//! of archived conversations repeat the time of its activity, so that a page of the archive is read from
+//! indexes: it costs the page and the number of endpoints, not the organization.
+
+mod fault;
+mod open;
+
+mod statements;
+
+mod conversations;
+mod directory;
+mod logs;
+mod writer;
+
+mod archived;
+mod decode;
+mod read;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use rotunda_protocol::conversation::Mark;
+use rotunda_protocol::id::{ConversationId, OrganizationId, TeammateId};
+use rotunda_protocol::item::Item;
+use sqlx::SqlitePool;
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::open::OpenError;
+use self::open::Settings;
+use self::writer::{Request, Waiting};
+use super::{Appended, ArchivedQuery, Batch, ChangedSince, Found, Image, Needs, Store, StoreError};
+use crate::domain::conversation::Conversation;
+use crate::domain::event::{Event, Seq};
+
+/// A database in one file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    readers: SqlitePool,
+    requests: mpsc::Sender<Request>,
+    transactions: Arc<AtomicU64>,
+}
+
+/// The store was closed.
+#[derive(Debug, thiserror::Error)]
+#[error("the database was closed")]
+struct Closed;
+
+impl From<Closed> for StoreError {
+    fn from(closed: Closed) -> Self {
+        Self::Unavailable(Box::new(closed))
+    }
+}
+
+impl SqliteStore {
+    /// Opens a database; makes it, and the folders it is in, if there is none. Has to be called within a
+    /// Tokio runtime, which carries the writer.
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        open::open(path, Settings::default()).await
+    }
+
+    /// Finishes what was asked before, brings everything into the one file, and closes it. What is asked
+    /// from now on is answered with `Unavailable`. Without it nothing is lost; the next start reads a little
+    /// more.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.readers.close().await;
+        let (done, closed) = oneshot::channel();
+        let Ok(()) = self.requests.send(Request::Close(done)).await else { return Ok(()) };
+        closed.await.map_err(|_ended| Closed)?.map_err(StoreError::from)
+    }
+
+    /// How many transactions were committed. Less than the batches that were appended, when they waited
+    /// together.
+    pub fn transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn load(&self, organization: &OrganizationId) -> Result<Option<Image>, StoreError> {
+        Ok(read::image(&self.readers, organization).await?)
+    }
+
+    async fn append(&self, batch: Batch) -> Result<Appended, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { batch, answer };
+        self.requests.send(Request::Append(waiting)).await.map_err(|_refused| Closed)?;
+        answered.await.map_err(|_ended| Closed)?
+    }
+
+    async fn events(
+        &self,
+        organization: &OrganizationId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Vec<(Seq, Event)>, StoreError> {
+        Ok(read::events(&self.readers, organization, after, limit).await?)
+    }
+
+    async fn find(&self, organization: &OrganizationId, needs: Needs) -> Result<Found, StoreError> {
+        Ok(read::find(&self.readers, organization, needs).await?)
+    }
+
+    async fn items(
+        &self,
+        organization: &OrganizationId,
+        conversation: &ConversationId,
+        from: u32,
+        before: u32,
+        limit: u32,
+    ) -> Result<Vec<(Item, Seq)>, StoreError> {
+        Ok(read::items(&self.readers, organization, conversation, from..before, limit).await?)
+    }
+
+    async fn archived(
+        &self,
+        organization: &OrganizationId,
+        query: ArchivedQuery,
+    ) -> Result<Vec<(Conversation, Seq, Mark)>, StoreError> {
+        Ok(archived::page(&self.readers, organization, &query).await?)
+    }
+
+    async fn changed_since(
+        &self,
+        organization: &OrganizationId,
+        teammate: &TeammateId,
+        since: Seq,
+        limit: u32,
+    ) -> Result<Option<ChangedSince>, StoreError> {
+        Ok(archived::changed_since(&self.readers, organization, teammate, since, limit).await?)
+    }
+}

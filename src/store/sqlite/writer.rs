@@ -1,0 +1,288 @@
+//! The one task that writes: it takes all batches that wait, of whatever organizations, and commits them in
+//! one transaction, so that a thousand rooms pay for one flush of the disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rotunda_protocol::Millis;
+use rotunda_protocol::id::OrganizationId;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::fault::{Fault, is_no_transaction};
+use super::logs::Birth;
+use super::statements::{Statements, json};
+use crate::domain::event::Seq;
+use crate::store::rows::Rows;
+use crate::store::{Appended, Batch, StoreError};
+
+/// Batches of one transaction: bounds how long the first of them waits for the last.
+const BATCHES_MAX: usize = 256;
+/// Events after which no more batches are taken into a transaction, for the same reason.
+const EVENTS_MAX: usize = 4096;
+
+/// A `ref` is remembered at least this long.
+const REF_AGE_MAX: Millis = 24 * 60 * 60 * 1000;
+/// Old `ref`s are forgotten each time that this many were written …
+const PRUNE_EVERY: usize = 256;
+/// … twice as many at once, so that forgetting keeps up and costs no transaction much.
+const PRUNE_MAX: i64 = 512;
+
+/// What the writer is asked.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// Append a batch.
+    Append(Waiting),
+    /// Finish: everything asked before is done before.
+    Close(oneshot::Sender<Result<(), Fault>>),
+}
+
+/// A batch, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) batch: Batch,
+    pub(super) answer: oneshot::Sender<Result<Appended, StoreError>>,
+}
+
+/// The writer. It ends when it is told to close, or when nobody is left who could ask it anything.
+#[derive(Debug)]
+pub(super) struct Writer {
+    options: SqliteConnectOptions,
+    /// None after a fault that left it in doubt; made anew by the next transaction.
+    connection: Option<SqliteConnection>,
+    requests: mpsc::Receiver<Request>,
+    transactions: Arc<AtomicU64>,
+    refs_since_prune: usize,
+}
+
+impl Writer {
+    /// A writer on this connection, which `options` would make again.
+    pub(super) fn new(
+        options: SqliteConnectOptions,
+        connection: SqliteConnection,
+        requests: mpsc::Receiver<Request>,
+        transactions: Arc<AtomicU64>,
+    ) -> Self {
+        Self { options, connection: Some(connection), requests, transactions, refs_since_prune: 0 }
+    }
+
+    /// Writes until it is told to close.
+    pub(super) async fn run(mut self) {
+        while let Some(request) = self.requests.recv().await {
+            let mut next = Some(request);
+            let mut group = Vec::new();
+            let mut events = 0;
+            let closing = loop {
+                match next {
+                    Some(Request::Append(waiting)) => {
+                        events += waiting.batch.events.len();
+                        group.push(waiting);
+                    }
+                    Some(Request::Close(done)) => break Some(done),
+                    None => break None,
+                }
+                if group.len() >= BATCHES_MAX || events >= EVENTS_MAX {
+                    break None;
+                }
+                next = self.requests.try_recv().ok();
+            };
+            self.commit_all(group).await;
+            if let Some(done) = closing {
+                // Whoever closes may have stopped waiting; the writer ends all the same.
+                drop(done.send(self.close().await));
+                return;
+            }
+        }
+        if let Err(fault) = self.close().await {
+            tracing::warn!(
+                ?fault,
+                "the database was not closed cleanly; its log is read again at the next start"
+            );
+        }
+    }
+
+    /// Commits a group of batches and answers each.
+    async fn commit_all(&mut self, group: Vec<Waiting>) {
+        if group.is_empty() {
+            return;
+        }
+        let outcome = self.commit(&group).await;
+        match outcome {
+            Ok(appended) => {
+                for (waiting, appended) in group.into_iter().zip(appended) {
+                    waiting.answer(Ok(appended));
+                }
+            }
+            // Somebody's batch contradicts the database: the others shall not suffer for it.
+            Err(Fault::Contradiction(_)) if group.len() > 1 => {
+                for waiting in group {
+                    let alone = std::slice::from_ref(&waiting);
+                    let outcome = self.commit(alone).await;
+                    waiting.answer(outcome.map(|appended| appended[0]).map_err(StoreError::from));
+                }
+            }
+            Err(fault) => {
+                for waiting in group {
+                    waiting.answer(Err(fault.clone().into()));
+                }
+            }
+        }
+    }
+
+    /// Commits batches in one transaction: what became of each, or nothing was written.
+    async fn commit(&mut self, group: &[Waiting]) -> Result<Vec<Appended>, Fault> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.options.connect().await?,
+        };
+        let outcome = self.transact(&mut connection, group).await;
+        if let Ok((appended, written)) = outcome {
+            self.connection = Some(connection);
+            if written {
+                self.transactions.fetch_add(1, Ordering::Relaxed);
+            }
+            return Ok(appended);
+        }
+        // SQLite itself has rolled back after some faults; then there is no transaction any more.
+        match sqlx::query("ROLLBACK").execute(&mut connection).await {
+            Ok(_) => self.connection = Some(connection),
+            Err(error) if is_no_transaction(&error) => self.connection = Some(connection),
+            Err(error) => tracing::warn!(%error, "could not roll back; the connection is given up"),
+        }
+        outcome.map(|(appended, _)| appended)
+    }
+
+    /// The transaction. Says too whether it wrote anything.
+    async fn transact(
+        &mut self,
+        connection: &mut SqliteConnection,
+        group: &[Waiting],
+    ) -> Result<(Vec<Appended>, bool), Fault> {
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+        let mut heads = read_heads(connection, group).await?;
+        let mut commit = Commit::default();
+        let now = now();
+        let appended: Vec<_> = group
+            .iter()
+            .map(|waiting| commit.admit(&waiting.batch, &mut heads, now))
+            .collect::<Result<_, _>>()?;
+        if commit.is_empty() {
+            sqlx::query("ROLLBACK").execute(&mut *connection).await?;
+            return Ok((appended, false));
+        }
+        let refs = commit.rows.refs.len();
+        let forget_before = commit.rows.refs.iter().map(|(_, _, at)| at - REF_AGE_MAX).max();
+        commit.statements()?.execute(connection).await?;
+        let prune = forget_before.filter(|_| self.refs_since_prune + refs >= PRUNE_EVERY);
+        if let Some(before) = prune {
+            prune_refs(connection, before).await?;
+        }
+        sqlx::query("COMMIT").execute(&mut *connection).await?;
+        self.refs_since_prune = if prune.is_some() { 0 } else { self.refs_since_prune + refs };
+        Ok((appended, true))
+    }
+
+    /// Brings everything from the write-ahead log into the file, and closes it.
+    async fn close(mut self) -> Result<(), Fault> {
+        let Some(mut connection) = self.connection.take() else { return Ok(()) };
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
+        connection.close().await?;
+        Ok(())
+    }
+}
+
+impl Waiting {
+    fn answer(self, outcome: Result<Appended, StoreError>) {
+        // Whoever asked may have stopped waiting; the log is right all the same.
+        drop(self.answer.send(outcome));
+    }
+}
+
+/// What a transaction is going to write.
+#[derive(Debug, Default)]
+struct Commit<'a> {
+    heads: BTreeMap<&'a OrganizationId, Seq>,
+    births: BTreeMap<&'a OrganizationId, Birth>,
+    rows: Rows<'a>,
+}
+
+impl<'a> Commit<'a> {
+    /// Takes a batch in, unless its log has gone on. `heads` are the heads after all that was admitted.
+    fn admit(
+        &mut self,
+        batch: &'a Batch,
+        heads: &mut BTreeMap<String, Seq>,
+        now: Millis,
+    ) -> Result<Appended, Fault> {
+        let organization = &batch.organization;
+        let head = heads.get(organization.as_str()).copied();
+        if head.unwrap_or_default() != batch.expected {
+            return Ok(Appended::Conflict);
+        }
+        let new = Seq(batch.expected.0 + batch.events.len() as u64);
+        if new != batch.expected {
+            if head.is_none() {
+                self.births.insert(organization, Birth::random()?);
+            }
+            self.heads.insert(organization, new);
+            heads.insert(organization.to_string(), new);
+        }
+        self.rows.add(batch, now);
+        Ok(Appended::Committed(new))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.heads.is_empty() && self.rows.refs.is_empty()
+    }
+
+    fn statements(&self) -> Result<Statements, Fault> {
+        let mut statements = Statements::default();
+        statements.heads(&self.heads, &self.births);
+        statements.logs(&self.rows)?;
+        statements.directory(&self.rows);
+        statements.conversations(&self.rows);
+        statements.items(&self.rows)?;
+        Ok(statements)
+    }
+}
+
+/// The heads of the logs that a group appends to. Under the lock that `BEGIN IMMEDIATE` took, so that nobody
+/// else appends between this and the commit, be it another process.
+async fn read_heads(
+    connection: &mut SqliteConnection,
+    group: &[Waiting],
+) -> Result<BTreeMap<String, Seq>, Fault> {
+    let organizations: BTreeSet<_> = group.iter().map(|waiting| &waiting.batch.organization).collect();
+    let heads: Vec<(String, i64)> =
+        sqlx::query_as("SELECT id, head FROM organizations WHERE id IN (SELECT value FROM json_each($1))")
+            .bind(json(&organizations)?)
+            .fetch_all(connection)
+            .await?;
+    Ok(heads.into_iter().map(|(id, head)| (id, Seq(head.cast_unsigned()))).collect())
+}
+
+/// Forgets the oldest `ref`s. They stand in the order in which they were written, so looking at the first
+/// few is enough, and needs no index on their time.
+async fn prune_refs(connection: &mut SqliteConnection, before: Millis) -> Result<(), Fault> {
+    sqlx::query(
+        "DELETE FROM refs WHERE rowid IN \
+         (SELECT rowid FROM (SELECT rowid, at FROM refs ORDER BY rowid LIMIT $1) WHERE at < $2)",
+    )
+    .bind(PRUNE_MAX)
+    .bind(before)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "dates only the `ref`s of batches that have no event to date them"
+)]
+fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+}
