@@ -191,6 +191,11 @@ impl SendQueue {
         self.lock().catch_ups()
     }
 
+    /// How many answers wait to be written.
+    pub fn answers_waiting(&self) -> u32 {
+        self.lock().answers()
+    }
+
     /// Bytes that wait, of all kinds.
     pub fn bytes(&self) -> usize {
         self.lock().bytes()
