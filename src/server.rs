@@ -8,6 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,13 +49,18 @@ pub struct Running {
 }
 
 impl Server {
-    /// Starts listening. Must be called within a runtime.
-    pub fn start(config: &Config, hub: Hub) -> Result<Running, StartError> {
-        Self::start_within(config, config.numbers.limits(), hub)
+    /// Starts listening, with `others` beside the socket. Must be called within a runtime.
+    pub fn start(config: &Config, hub: Hub, others: Router) -> Result<Running, StartError> {
+        Self::start_within(config, config.numbers.limits(), hub, others)
     }
 
     /// The same with limits of one's own: a test need not wait as long as a client may.
-    pub fn start_within(config: &Config, limits: Limits, hub: Hub) -> Result<Running, StartError> {
+    pub fn start_within(
+        config: &Config,
+        limits: Limits,
+        hub: Hub,
+        others: Router,
+    ) -> Result<Running, StartError> {
         let header_time_max = limits.header_time_max;
         let node = Arc::new(Node {
             hub,
@@ -66,7 +72,7 @@ impl Server {
         let failed = |source| StartError::Listen { address: config.listen, source };
         let listener = accept::listen(config.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let router = http::router(Arc::new(gate));
+        let router = http::router(Arc::new(gate), others);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(accept::serve(listener, router, header_time_max, stop.clone(), tasks.clone()));
         tracing::info!(%address, "listening");

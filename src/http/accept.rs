@@ -7,7 +7,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -39,8 +43,8 @@ pub async fn serve(
 ) {
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((stream, _)) => {
-                tasks.spawn(serve_one(stream, router.clone(), header_time_max, stop.clone()));
+            Ok((stream, peer)) => {
+                tasks.spawn(serve_one((stream, peer), router.clone(), header_time_max, stop.clone()));
             }
             Err(error) if of_one_connection(&error) => {}
             Err(error) => {
@@ -59,11 +63,20 @@ fn of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn serve_one(stream: TcpStream, router: Router, header_time_max: Duration, stop: CancellationToken) {
+async fn serve_one(
+    (stream, peer): (TcpStream, SocketAddr),
+    router: Router,
+    header_time_max: Duration,
+    stop: CancellationToken,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         return tracing::debug!(%error, "the client went before it was served");
     }
-    let service = TowerToHyperService::new(router);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_time_max)
