@@ -26,7 +26,7 @@ use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::caller::ServiceToken;
+use self::caller::Service;
 use crate::hub::Hub;
 
 pub use self::twilio::signature::TwilioToken;
@@ -35,7 +35,7 @@ pub use self::twilio::signature::TwilioToken;
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Which services may use it; none keeps it shut.
-    pub services: Vec<ServiceToken>,
+    pub services: Vec<Service>,
     /// What Twilio signs its webhooks with; none keeps them shut.
     pub twilio: Vec<TwilioToken>,
     /// Where the world reaches this hub, which Twilio signs; needed for its webhooks.
