@@ -13,6 +13,7 @@ pub mod token;
 pub mod watch;
 
 use std::future::Future;
+use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use self::output::ReaderGone;
+use crate::config::LogFormat;
 
 /// A real-time hub for shared team inboxes.
 #[derive(Debug, Parser)]
@@ -67,14 +69,8 @@ pub fn run() -> ExitCode {
 
 fn dispatch(command: Command) -> anyhow::Result<Outcome> {
     match command {
-        Command::Serve(serve) => {
-            log("info");
-            on_all_cores(serve.run())
-        }
-        Command::Demo(demo) => {
-            log("warn");
-            on_all_cores(demo.run())
-        }
+        Command::Serve(serve) => on_all_cores(serve.run()),
+        Command::Demo(demo) => on_all_cores(demo.run()),
         Command::Token(token) => token.run(),
         Command::Watch(watch) => on_this_thread(watch.run()),
         Command::Call(call) => on_this_thread(call.run()),
@@ -91,14 +87,14 @@ fn on_this_thread(work: impl Future<Output = anyhow::Result<Outcome>>) -> anyhow
     runtime.context("cannot watch sockets")?.block_on(work)
 }
 
-/// Starts logging to standard error: `ROTUNDA_LOG` says what, `ROTUNDA_LOG_FORMAT=json` says how.
-fn log(default: &str) {
+/// Starts logging to standard error: `ROTUNDA_LOG` says what.
+fn log(default: &str, format: LogFormat) {
     let what = EnvFilter::try_from_env("ROTUNDA_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let lines = tracing_subscriber::fmt().with_env_filter(what).with_writer(std::io::stderr);
-    if std::env::var("ROTUNDA_LOG_FORMAT").is_ok_and(|format| format == "json") {
-        lines.json().init();
-    } else {
-        lines.init();
+    let lines = tracing_subscriber::fmt().with_env_filter(what).with_writer(stderr);
+    let lines = lines.with_ansi(stderr().is_terminal());
+    match format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
     }
 }
 

@@ -43,14 +43,12 @@ pub enum ClientError {
     #[error("the hub's answer cannot be read: {0}; do both have the same version?")]
     Unreadable(String),
     /// The hub ended the session for good.
-    #[error("the hub ended the session: {code} {name} ({reason}); {advice}")]
+    #[error("the hub ended the session: {code} {name}; {advice}")]
     Rejected {
         /// The close code.
         code: u16,
         /// Its name.
         name: &'static str,
-        /// What the hub said.
-        reason: String,
         /// What to do.
         advice: &'static str,
     },

@@ -143,7 +143,7 @@ impl Session {
             } else {
                 "check the token and the teammate's access"
             };
-            return Err(ClientError::Rejected { code: code.unwrap_or(0), name, reason, advice });
+            return Err(ClientError::Rejected { code: code.unwrap_or(0), name, advice });
         }
         let said = if let Line::Up(up) = &self.line { up.retry_after } else { None };
         let wait = match (Next::after(code), said) {
@@ -151,7 +151,11 @@ impl Session {
             (Next::Now, None) => Some(Duration::ZERO),
             (Next::Later | Next::Never, None) => None,
         };
-        let reason = code.map_or(reason.clone(), |code| format!("{code} {name}: {reason}"));
+        let reason = match code {
+            Some(code) if reason.is_empty() || reason == name => format!("{code} {name}"),
+            Some(code) => format!("{code} {name}: {reason}"),
+            None => reason,
+        };
         Ok(self.lost(reason, wait))
     }
 

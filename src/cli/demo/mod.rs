@@ -17,11 +17,11 @@ use rotunda_protocol::principal::Actor;
 
 use self::practice::ORGANIZATION;
 use self::secrets::{SERVICE_FILE, Secrets};
-use super::Outcome;
 use super::output::Output;
-use crate::config::Config;
+use super::serve::Node;
+use super::{Outcome, log};
+use crate::config::{Config, LogFormat, NumberConfig, TokenConfig, TokenKey};
 use crate::hub::Hub;
-use crate::server::Server;
 use crate::session::token::Tokens;
 
 /// The service that the demo acts as.
@@ -42,23 +42,32 @@ pub struct Demo {
 impl Demo {
     /// Runs it until it is told to end.
     pub async fn run(self) -> anyhow::Result<Outcome> {
+        log("warn", LogFormat::default());
         let secrets = Secrets::kept_in(&self.data)?;
         let tokens = Tokens::with_secret(&secrets.token, None)?;
-        let config = Config {
-            listen: self.listen,
-            data: self.data.clone(),
-            token_secret: Some(secrets.token),
-            service_token: vec![format!("{SERVICE}:{}", secrets.service).parse()?],
-            twilio_auth_token: vec![],
-            public_url: None,
-        };
-        let server = Server::start(config, token::router(tokens)).await?;
-        let (hub, address) = (server.hub(), server.address());
+        let node = Node::start(&self.config(&secrets)?, token::router(tokens)).await?;
+        let (hub, address) = (node.hub.clone(), node.running.address);
         tokio::select! {
-            ended = server.run() => ended?,
+            ended = node.until_told_to_end() => ended?,
             lived = open(&hub, address, &self.data) => lived?,
         }
         Ok(Outcome::Done)
+    }
+
+    /// All defaults, and secrets of its own. What is set for a real hub in the environment is not for a demo.
+    fn config(&self, secrets: &Secrets) -> anyhow::Result<Config> {
+        let key = TokenKey { token_secret: Some(secrets.token.parse()?), token_public_key: None };
+        Ok(Config {
+            listen: self.listen,
+            data: self.data.clone(),
+            tokens: TokenConfig { key, token_audience: None },
+            origins: vec![],
+            services: vec![format!("{SERVICE}:{}", secrets.service).parse()?],
+            twilio_auth_token: None,
+            public_url: None,
+            log_format: LogFormat::default(),
+            numbers: NumberConfig::default(),
+        })
     }
 }
 

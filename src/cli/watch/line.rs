@@ -64,20 +64,28 @@ fn row(
     if happened.is_empty() {
         return format!("now visible: {name} · {place}");
     }
-    let what: Vec<_> = happened.iter().map(|happening| phrase(known, happening, conversation, was)).collect();
+    // What somebody did comes before what followed from it.
+    let (done, followed): (Vec<_>, Vec<_>) =
+        happened.iter().partition(|happening| matches!(happening, Happening::Item { .. }));
+    let all = done.into_iter().chain(followed);
+    let what: Vec<_> = all.map(|happening| phrase(known, happening, conversation, was)).collect();
     format!("{} {} · {name} · {place}", known.actor(by, conversation), what.join(", "))
 }
 
 fn phrase(known: &Known, happening: &Happening, conversation: &Conversation, was: Option<&Was>) -> String {
     match happening {
-        Happening::Created => "began a conversation".into(),
+        Happening::Created => "which began it".into(),
         Happening::Item { number } => item(conversation, *number).into(),
         Happening::Assigned { cause: Cause::Claim, .. } => "claimed it".into(),
         Happening::Assigned { to: None, cause, .. } => format!("unassigned it{}", because(*cause)),
+        Happening::Assigned { to, cause: Cause::Auto, .. } => {
+            format!("it went to {} by the endpoint's rule", known.assignee(to.as_ref()))
+        }
         Happening::Assigned { to, cause, .. } => {
             format!("assigned it to {}{}", known.assignee(to.as_ref()), because(*cause))
         }
         Happening::Archived => "archived it".into(),
+        Happening::Reopened { cause: Cause::Inbound | Cause::StaffPost } => "which reopened it".into(),
         Happening::Reopened { cause } => format!("reopened it{}", because(*cause)),
         Happening::Tagged => tags(conversation, was),
         Happening::Members => "changed its members".into(),
@@ -97,8 +105,7 @@ fn item(conversation: &Conversation, number: u32) -> &'static str {
 
 fn because(cause: Cause) -> &'static str {
     match cause {
-        Cause::Claim | Cause::Manual | Cause::Inbound | Cause::StaffPost | Cause::Archived => "",
-        Cause::Auto => " by the endpoint's rule",
+        Cause::Claim | Cause::Manual | Cause::Inbound | Cause::StaffPost | Cause::Auto => "",
         Cause::AutoAssignUnavailable => " (nobody was there to assign it to)",
         Cause::ReplyClaims => " by replying",
         Cause::LostAccess => " (its assignee may no longer see it)",

@@ -97,6 +97,26 @@ fn a_patient_s_message_names_the_patient_and_where_it_is() {
 }
 
 #[test]
+fn what_somebody_did_comes_before_what_followed() {
+    let ada = Assignee::Teammate("ada".parse().unwrap());
+    let to = Some(ada.clone());
+    let push = Push::Conversation {
+        conversation: Conversation { mailbox: ada.into(), items: 3, ..conversation(ItemKind::Voicemail) },
+        happened: vec![
+            Happening::Reopened { cause: Cause::Inbound },
+            Happening::Assigned { from: None, to, cause: Cause::Auto },
+            Happening::Item { number: 3 },
+        ],
+        by: Actor::Contact,
+        at: NOW,
+        was: Some(was(Mailbox::None, &[])),
+    };
+    let line = "09:14:03  Mara Lind left a voicemail, which reopened it, it went to Ada Okafor by the endpoint's rule \
+                · Mara Lind (Main line) · archive → Ada Okafor";
+    check_push(push, line);
+}
+
+#[test]
 fn an_assignment_shows_both_mailboxes() {
     let ben = Assignee::Teammate("ben".parse().unwrap());
     let assigned = Conversation {
