@@ -322,7 +322,8 @@ impl RoomTask {
         self.settle(&outcome);
     }
 
-    /// Sessions that ended leave; presence that may no longer be seen goes (B10).
+    /// Sessions that ended leave; presence that may no longer be seen goes (B10). What sessions have open stays
+    /// so: items go to those who may see them only, and whoever is let in again may never have noticed (E16).
     fn settle(&mut self, outcome: &Outcome) {
         for key in &outcome.ended {
             self.leave(*key);
@@ -336,19 +337,6 @@ impl RoomTask {
                 && !organization.conversation(id).is_some_and(|open| organization.can_see(teammate, open))
         };
         let changed = self.presence.retain(hidden);
-        let closed: Vec<(Key, ConversationId)> = outcome
-            .narrowed
-            .iter()
-            .flat_map(|teammate| self.registry.keys_of(teammate).iter().map(move |key| (*key, teammate)))
-            .flat_map(|(key, teammate)| {
-                self.registry.opened(key).into_iter().map(move |open| (key, teammate, open))
-            })
-            .filter(|(_, teammate, open)| hidden(teammate, open))
-            .map(|(key, _, open)| (key, open))
-            .collect();
-        for (key, conversation) in closed {
-            self.registry.close(key, &conversation);
-        }
         for conversation in changed {
             self.tell_presence(&conversation, None);
         }
