@@ -251,7 +251,9 @@ impl Member {
     }
 
     fn put_mark(&mut self, conversation: &ConversationId, mark: Mark) {
-        self.marks.insert(conversation.clone(), mark);
+        if self.marks.get(conversation).is_none_or(|known| known.rev <= mark.rev) {
+            self.marks.insert(conversation.clone(), mark);
+        }
     }
 
     fn put_item(&mut self, item: &Item) {

@@ -30,13 +30,16 @@ impl Statements {
         self.conversation_members(rows);
         self.conversation_tags(rows);
         self.insert(
-            "INSERT INTO marks (organization, conversation, teammate, read, starred, changed) ",
+            "INSERT INTO marks (organization, conversation, teammate, read, starred, mark_rev, changed) ",
             &rows.marks,
             " ON CONFLICT (organization, conversation, teammate) DO UPDATE SET read = excluded.read, \
-             starred = excluded.starred, changed = excluded.changed",
+             starred = excluded.starred, mark_rev = excluded.mark_rev, changed = excluded.changed",
             |row, ((organization, (conversation, teammate)), (mark, changed))| {
                 row.push_bind(organization.as_str()).push_bind(conversation.as_str());
-                row.push_bind(teammate.as_str()).push_bind(mark.read).push_bind(mark.starred);
+                row.push_bind(teammate.as_str())
+                    .push_bind(mark.read)
+                    .push_bind(mark.starred)
+                    .push_bind(mark.rev);
                 row.push_bind(changed.0.cast_signed());
             },
         );
