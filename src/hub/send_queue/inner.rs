@@ -59,7 +59,7 @@ enum Stage {
 
 /// What the session was told at its last write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rest {
+enum Rest {
     /// It has something to do, and will do it.
     No,
     /// It waits for frames.
@@ -78,6 +78,8 @@ pub(super) struct Inner {
     front_written: usize,
     /// Bytes of all waiting pushes.
     push_bytes: usize,
+    /// How many waiting frames are answers.
+    answers: u32,
     /// The position of which everything is written.
     written: Option<Seq>,
     narrowed_at: Seq,
@@ -97,6 +99,7 @@ impl Inner {
             waiting: VecDeque::new(),
             front_written: 0,
             push_bytes: 0,
+            answers: 0,
             written: None,
             narrowed_at: Seq(0),
             stuck_since: None,
@@ -125,6 +128,7 @@ impl Inner {
             return Err(Narrowed);
         }
         if self.taking() {
+            self.answers += 1;
             self.append(Kind::Answer, frame);
         }
         Ok(())
@@ -303,18 +307,18 @@ impl Inner {
                     self.stuck_since = (self.state != State::Live).then(Instant::now);
                 }
             }
-            Kind::Answer | Kind::Control => {}
+            Kind::Answer => self.answers -= 1,
+            Kind::Control => {}
         }
     }
 
     pub(super) fn next(&mut self) -> Next {
         let next = self.peek();
-        match next {
+        if next == Next::CatchUp {
             // From here on pushes are kept: the snapshot will be taken later.
-            Next::CatchUp => self.state = State::CatchingUp { overflowed: false },
-            Next::Idle => self.rest(Rest::Idle),
-            Next::More | Next::Blocked | Next::End(_) | Next::Cut(_) | Next::Done => self.rest(Rest::No),
+            self.state = State::CatchingUp { overflowed: false };
         }
+        self.rest = if next == Next::Idle { Rest::Idle } else { Rest::No };
         next
     }
 
@@ -330,8 +334,8 @@ impl Inner {
         }
     }
 
-    pub(super) fn rest(&mut self, rest: Rest) {
-        self.rest = rest;
+    pub(super) fn blocked(&mut self) {
+        self.rest = Rest::Blocked;
     }
 
     pub(super) fn poll_ready(&mut self, context: &Context<'_>) -> Poll<()> {
@@ -364,6 +368,10 @@ impl Inner {
 
     pub(super) fn catch_ups(&self) -> u32 {
         self.catch_ups
+    }
+
+    pub(super) fn answers(&self) -> u32 {
+        self.answers
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -401,8 +409,12 @@ impl Inner {
     fn retain(&mut self, keep: impl Fn(&Waiting) -> bool) {
         let mut partial = self.front_written > 0;
         self.waiting.retain(|waiting| mem::take(&mut partial) || keep(waiting));
-        self.push_bytes =
-            self.waiting.iter().filter(|w| w.kind == Kind::Push).map(|w| w.frame.bytes.len()).sum();
+        (self.push_bytes, self.answers) =
+            self.waiting.iter().fold((0, 0), |(bytes, answers), waiting| match waiting.kind {
+                Kind::Push => (bytes + waiting.frame.bytes.len(), answers),
+                Kind::Answer => (bytes, answers + 1),
+                Kind::CatchUp | Kind::Control => (bytes, answers),
+            });
         self.give_back();
     }
 
@@ -418,6 +430,8 @@ impl Inner {
         let pushes = || self.waiting.iter().filter(|waiting| waiting.kind == Kind::Push);
         assert_eq!(self.push_bytes, pushes().map(|push| push.frame.bytes.len()).sum::<usize>());
         assert!(self.push_bytes <= self.bytes_max);
+        let answers = self.waiting.iter().filter(|waiting| waiting.kind == Kind::Answer).count();
+        assert_eq!(self.answers as usize, answers);
         assert!(self.waiting.iter().all(|waiting| !waiting.frame.bytes.is_empty()));
         match self.waiting.front() {
             Some(front) => assert!(self.front_written < front.frame.bytes.len()),
