@@ -27,7 +27,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::caller::ServiceToken;
-use self::problem::Problem;
 use crate::hub::Hub;
 
 pub use self::twilio::signature::TwilioToken;
@@ -114,16 +113,6 @@ pub fn routes() -> OpenApiRouter<Door> {
 pub async fn no_store(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// Answers what has no route.
-pub async fn no_route() -> Problem {
-    Problem::no_route()
-}
-
-/// Answers a method that a route does not take.
-pub async fn no_method() -> Problem {
-    Problem::no_method()
 }
 
 #[cfg(test)]

@@ -57,6 +57,11 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", title, detail)
     }
 
+    /// 403: known or not, this is not for them.
+    pub fn forbidden(title: &str, detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", title, detail)
+    }
+
     /// 413: more than the limit.
     pub fn too_large(bytes_max: usize) -> Self {
         let title = format!("The body is larger than {bytes_max} bytes");
