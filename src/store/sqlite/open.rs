@@ -1,5 +1,6 @@
 //! Opening the file: made if there is none, checked if there is one, brought up to this release.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -104,18 +105,17 @@ impl Default for Settings {
 /// Opens a database and starts its writer.
 pub(super) async fn open(path: &Path, settings: Settings) -> Result<SqliteStore, OpenError> {
     let unavailable = |source| OpenError::Unavailable { path: path.into(), source };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| unavailable(error.into()))?;
-    }
+    create(path).map_err(|error| unavailable(error.into()))?;
     let writing = writing(path, &settings);
-    let mut connection =
-        writing.clone().create_if_missing(true).connect().await.map_err(|error| not_opened(path, error))?;
+    let mut connection = writing.connect().await.map_err(|error| not_opened(path, error))?;
     check(path, &mut connection).await?;
     migrate(path, &mut connection).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(READER_WAIT_MAX)
         .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
         .connect_with(reading(path, &settings))
         .await
         .map_err(|error| not_opened(path, error))?;
@@ -132,6 +132,22 @@ pub(super) async fn open(path: &Path, settings: Settings) -> Result<SqliteStore,
     };
     tokio::spawn(writer.run());
     Ok(SqliteStore { readers, requests, transactions })
+}
+
+/// Makes the file, for nobody else's eyes, and its folders, unless they are there. SQLite takes an empty file
+/// as an empty database, and gives the files that it puts beside it the same permissions.
+fn create(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn start_checkpointer(connection: SqliteConnection, writer: mpsc::WeakSender<Request>) -> Checkpoints {
