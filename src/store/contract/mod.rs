@@ -293,6 +293,10 @@ pub(crate) async fn a_batch_that_contradicts_harms_no_other(store: &dyn Store) {
     begin(store, vec![Change::Contact(contact("+1"))]).await;
     let mut twin = contact("+1");
     twin.id = id("twin");
+    let missing = patient("missing", "e1", "+2");
+    let change_of_nothing = batch("o", 1, vec![event(vec![change(Some(&missing), missing.clone(), &[])])]);
+    let outcome = store.append(change_of_nothing).await;
+    assert!(matches!(outcome, Err(StoreError::Contradiction(_))), "{outcome:?}");
     let outcomes = join_all([
         store.append(batch("p", 0, vec![small_event("p")])),
         store.append(batch("o", 1, vec![event(vec![Change::Contact(twin)])])),
