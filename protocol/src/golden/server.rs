@@ -261,8 +261,8 @@ fn pushes() -> Vec<(&'static str, Push)> {
                 mark: Mark { read: 42, starred: false, rev: 9 },
             }),
         ),
-        ("here", Push::Here { teammate: known("ben"), here: true }),
-        ("here/left", Push::Here { teammate: known("ben"), here: false }),
+        ("here", Push::Here { came: vec![known("ben")], went: vec![] }),
+        ("here/left", Push::Here { came: vec![], went: vec![known("ben")] }),
         ("presence", Push::Presence(presence())),
         (
             "presence/nobody",

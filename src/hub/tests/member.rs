@@ -214,11 +214,9 @@ impl Member {
             Push::Presence(at) => {
                 self.presence.insert(at.conversation.clone(), at.clone());
             }
-            Push::Here { teammate, here: true } => {
-                self.here.insert(teammate.clone());
-            }
-            Push::Here { teammate, here: false } => {
-                self.here.remove(teammate);
+            Push::Here { came, went } => {
+                self.here.extend(came.iter().cloned());
+                self.here.retain(|teammate| !went.contains(teammate));
             }
             Push::Teammate { .. } | Push::Team { .. } | Push::Endpoint { .. } | Push::Organization { .. } => {
             }
