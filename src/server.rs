@@ -63,12 +63,11 @@ impl Server {
     ) -> Result<Running, StartError> {
         let header_time_max = limits.header_time_max;
         let node = Arc::new(Node {
-            hub,
             tokens: config.tokens.tokens()?,
             live: Live::new(limits.connections_max),
             limits,
         });
-        let gate = Gate { node: Arc::clone(&node), origins: config.origins.clone() };
+        let gate = Gate { hub, node: Arc::clone(&node), origins: config.origins.clone() };
         let failed = |source| StartError::Listen { address: config.listen, source };
         let listener = accept::listen(config.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

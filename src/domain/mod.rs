@@ -31,3 +31,6 @@ pub mod list;
 pub mod audience;
 pub mod catch_up;
 pub mod presence;
+
+#[cfg(test)]
+mod tests;

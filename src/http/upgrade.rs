@@ -19,14 +19,17 @@ use rotunda_protocol::codec::Codec;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::hub::Hub;
 use crate::session::live::Admitted;
-use crate::session::{self, Node};
+use crate::session::{self, Node, Upgraded};
 
 /// The one version of the WebSocket protocol that there is (RFC 6455).
 const VERSION: &str = "13";
 
 /// Where requests become sessions.
 pub struct Gate {
+    /// The organizations.
+    pub hub: Hub,
     /// What the sessions share.
     pub node: Arc<Node>,
     /// Pages whose scripts may connect, as browsers name them (`https://inbox.example.com`). Empty lets all in;
@@ -56,7 +59,7 @@ async fn socket(State(gate): State<Arc<Gate>>, mut request: Request) -> Response
         Err(refused) => return refused.into_response(),
     };
     let upgrade = hyper::upgrade::on(&mut request);
-    tokio::spawn(become_session(Arc::clone(&gate.node), upgrade, codec, admitted));
+    tokio::spawn(become_session(Arc::clone(&gate), upgrade, codec, admitted));
     let headers = [
         (CONNECTION, HeaderValue::from_static("upgrade")),
         (UPGRADE, HeaderValue::from_static("websocket")),
@@ -95,7 +98,7 @@ fn names<'a>(headers: &'a HeaderMap, header: &HeaderName) -> impl Iterator<Item 
         .map(str::trim)
 }
 
-async fn become_session(node: Arc<Node>, upgrade: OnUpgrade, codec: Codec, admitted: Admitted) {
+async fn become_session(gate: Arc<Gate>, upgrade: OnUpgrade, codec: Codec, admitted: Admitted) {
     let upgraded = match upgrade.await {
         Ok(upgraded) => upgraded,
         Err(error) => return tracing::debug!(%error, "the client went before its upgrade"),
@@ -106,7 +109,8 @@ async fn become_session(node: Arc<Node>, upgrade: OnUpgrade, codec: Codec, admit
     // A copy, so that the HTTP connection's buffer is freed.
     let read = parts.read_buf.to_vec();
     drop(parts.read_buf);
-    session::run(node, parts.io.into_inner(), read, codec, admitted).await;
+    let upgraded = Upgraded { stream: parts.io.into_inner(), read, codec };
+    session::run(&gate.hub, Arc::clone(&gate.node), upgraded, admitted).await;
 }
 
 impl IntoResponse for Refused {

@@ -20,6 +20,9 @@ pub mod back_office;
 mod seat;
 pub mod send_queue;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -22,7 +22,7 @@ use rotunda_protocol::id::EndpointId;
 use rotunda_protocol::refusal::Refusal;
 use tokio::time::Instant;
 
-use self::inner::{Inner, Rest};
+use self::inner::Inner;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::Seq;
 
@@ -165,7 +165,7 @@ impl SendQueue {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(bytes) => inner.advance(bytes),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    inner.rest(Rest::Blocked);
+                    inner.blocked();
                     return Ok(Next::Blocked);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

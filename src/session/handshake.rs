@@ -13,14 +13,14 @@ use super::token::{Subject, TokenError};
 use super::{End, Node, id};
 use crate::clock;
 use crate::hub::send_queue::Next;
-use crate::hub::{Joining, NotJoined, Seat};
+use crate::hub::{Hub, Joining, NotJoined, Seat};
 
 /// The longest description of a device that is kept, in bytes.
 const DEVICE_LENGTH_MAX: usize = 64;
 
 /// A session with its place in the hub.
-pub(super) struct Seated {
-    pub(super) seat: Seat,
+pub(super) struct Seated<P> {
+    pub(super) seat: P,
     pub(super) subject: Subject,
 }
 
@@ -32,7 +32,7 @@ struct Hello {
 }
 
 /// Waits for a `hello`, lets in whoever it names, and leaves the welcome in the queue.
-pub(super) async fn greet(node: &Node, line: &mut Line) -> Result<Seated, End> {
+pub(super) async fn greet(hub: &Hub, node: &Node, line: &mut Line) -> Result<Seated<Seat>, End> {
     let until = Instant::now() + node.limits.hello_time_max;
     let hello = hello(line, until).await?;
     let subject = node.tokens.verify(&hello.token, clock::now_millis()).map_err(|error| match error {
@@ -48,7 +48,7 @@ pub(super) async fn greet(node: &Node, line: &mut Line) -> Result<Seated, End> {
         cursor: hello.cursor,
         open: hello.open,
     };
-    let seat = match timeout_at(until, node.hub.join(&subject.organization, joining)).await {
+    let seat = match timeout_at(until, hub.join(&subject.organization, joining)).await {
         Ok(Ok(seat)) => seat,
         // Not told apart from a bad token: nobody learns which organizations and teammates there are.
         Ok(Err(NotJoined::Unknown)) => return Err(End::Code(CloseCode::TokenRejected)),

@@ -16,12 +16,11 @@ use rotunda_protocol::close::CloseCode;
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::frame::{Answer, Ref, ServerFrame};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, timeout};
 
 use super::live::Admitted;
 use super::socket::{Received, Socket};
-use super::{End, goodbye};
+use super::{End, Upgraded, goodbye};
 use crate::hub::send_queue::{About, Next, QueuedFrame, SendQueue};
 use crate::hub::wire;
 use crate::limits::Limits;
@@ -59,13 +58,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(
-        stream: TcpStream,
-        read: Vec<u8>,
-        codec: Codec,
-        mut admitted: Admitted,
-        limits: &Limits,
-    ) -> Self {
+    pub(super) fn new(upgraded: Upgraded, mut admitted: Admitted, limits: &Limits) -> Self {
+        let Upgraded { stream, read, codec } = upgraded;
         let queue = Arc::new(SendQueue::new(limits.queue_bytes_max));
         admitted.reach(&queue);
         let now = Instant::now();

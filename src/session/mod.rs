@@ -15,6 +15,8 @@ mod socket;
 
 mod handshake;
 mod running;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -30,10 +32,8 @@ use crate::limits::Limits;
 
 pub(crate) use self::goodbye::retry_after_ms;
 
-/// What all sessions of this process share.
+/// What all sessions of this process share, besides the hub.
 pub struct Node {
-    /// The organizations.
-    pub hub: Hub,
     /// Whom to let in.
     pub tokens: Tokens,
     /// What a connection is granted.
@@ -57,11 +57,20 @@ enum End {
     Gone,
 }
 
-/// Runs a connection that was upgraded and speaks `codec`, to its end. `read` is what came along with the
-/// request for the upgrade.
-pub async fn run(node: Arc<Node>, stream: TcpStream, read: Vec<u8>, codec: Codec, admitted: Admitted) {
-    let mut line = Line::new(stream, read, codec, admitted, &node.limits);
-    match handshake::greet(&node, &mut line).await {
+/// A connection after its upgrade.
+pub struct Upgraded {
+    /// The socket.
+    pub stream: TcpStream,
+    /// What came along with the request for the upgrade.
+    pub read: Vec<u8>,
+    /// What it speaks.
+    pub codec: Codec,
+}
+
+/// Runs a connection to its end, first as a guest, then with a seat in the hub.
+pub async fn run(hub: &Hub, node: Arc<Node>, upgraded: Upgraded, admitted: Admitted) {
+    let mut line = Line::new(upgraded, admitted, &node.limits);
+    match handshake::greet(hub, &node, &mut line).await {
         // In a task of its own: this one is as large as its handshake was.
         Ok(seated) => drop(tokio::spawn(running::run(node, line, seated))),
         Err(end) => line.finish(end, &node.limits).await,

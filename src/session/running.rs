@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rotunda_protocol::Millis;
+use rotunda_protocol::ask::Ask;
 use rotunda_protocol::close::CloseCode;
-use rotunda_protocol::frame::{Answer, ClientFrame, Ref};
+use rotunda_protocol::command::Command;
+use rotunda_protocol::frame::{Answer, ClientFrame, Ref, Signal};
 use tokio::time::{Instant, sleep_until};
 
 use super::handshake::Seated;
@@ -17,7 +19,7 @@ use super::token::{Subject, TokenError};
 use super::{End, Node};
 use crate::clock;
 use crate::hub::Seat;
-use crate::hub::send_queue::Next;
+use crate::hub::send_queue::{Next, Permit};
 use crate::hub::wire;
 
 /// Messages taken in one turn; then the other side has a turn.
@@ -26,16 +28,46 @@ const MESSAGES_MAX: usize = 16;
 /// The longest session without a renewal, whatever its token says: a year keeps the clock's arithmetic sound.
 const SESSION_MAX: Duration = Duration::from_hours(365 * 24);
 
-struct Running {
+struct Running<P> {
     node: Arc<Node>,
     line: Line,
-    seat: Seat,
+    seat: P,
     subject: Subject,
     expires_at: Instant,
 }
 
+/// What a session needs of its seat in the hub. Nothing here waits.
+pub(super) trait Place: Send + 'static {
+    /// Starts a command; the permit is dropped after its answer is queued.
+    fn call(&self, r#ref: Ref, command: Command, permit: Permit);
+    /// Starts answering a question; the permit is dropped after its answer is queued.
+    fn ask(&self, r#ref: Ref, ask: Ask, permit: Permit);
+    /// Passes on something fleeting.
+    fn signal(&self, signal: Signal);
+    /// Starts a catch-up, once what an overflow left is written.
+    fn catch_up(&self);
+}
+
+impl Place for Seat {
+    fn call(&self, r#ref: Ref, command: Command, permit: Permit) {
+        self.call(r#ref, command, permit);
+    }
+
+    fn ask(&self, r#ref: Ref, ask: Ask, permit: Permit) {
+        self.ask(r#ref, ask, permit);
+    }
+
+    fn signal(&self, signal: Signal) {
+        self.signal(signal);
+    }
+
+    fn catch_up(&self) {
+        self.catch_up();
+    }
+}
+
 /// Runs a session to its end.
-pub(super) async fn run(node: Arc<Node>, line: Line, seated: Seated) {
+pub(super) async fn run<P: Place>(node: Arc<Node>, line: Line, seated: Seated<P>) {
     let Seated { seat, subject } = seated;
     let expires_at = instant(subject.ends_at);
     let mut running = Running { node, line, seat, subject, expires_at };
@@ -46,7 +78,7 @@ pub(super) async fn run(node: Arc<Node>, line: Line, seated: Seated) {
     Box::pin(line.finish(end, &node.limits)).await;
 }
 
-impl Running {
+impl<P: Place> Running<P> {
     async fn until_end(&mut self) -> End {
         let mut timer = pin!(sleep_until(self.due()));
         loop {

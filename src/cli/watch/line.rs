@@ -3,6 +3,7 @@
 use rotunda_protocol::Millis;
 use rotunda_protocol::conversation::{Cause, Conversation, Happening, Was};
 use rotunda_protocol::directory::TeammateStatus;
+use rotunda_protocol::id::TeammateId;
 use rotunda_protocol::item::{Content, ItemKind};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::push::{Access, ConversationPresence, Marked, Push, TypingMode};
@@ -41,8 +42,12 @@ pub(super) fn push(known: &Known, push: &Push) -> String {
             mark.read,
             if mark.starred { " and starred" } else { "" },
         ),
-        Push::Here { teammate, here: true } => format!("{} is here", known.person(teammate)),
-        Push::Here { teammate, here: false } => format!("{} has left", known.person(teammate)),
+        Push::Here { came, went } => {
+            let names = |ids: &[TeammateId]| list(&ids.iter().map(|id| known.person(id)).collect::<Vec<_>>());
+            let moves = [(came, "here now"), (went, "left")];
+            let moves = moves.iter().filter(|(ids, _)| !ids.is_empty());
+            moves.map(|(ids, what)| format!("{what}: {}", names(ids))).collect::<Vec<_>>().join("; ")
+        }
         Push::Presence(presence) => at_conversation(known, presence),
     }
 }

@@ -59,7 +59,7 @@ enum Stage {
 
 /// What the session was told at its last write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rest {
+enum Rest {
     /// It has something to do, and will do it.
     No,
     /// It waits for frames.
@@ -314,12 +314,11 @@ impl Inner {
 
     pub(super) fn next(&mut self) -> Next {
         let next = self.peek();
-        match next {
+        if next == Next::CatchUp {
             // From here on pushes are kept: the snapshot will be taken later.
-            Next::CatchUp => self.state = State::CatchingUp { overflowed: false },
-            Next::Idle => self.rest(Rest::Idle),
-            Next::More | Next::Blocked | Next::End(_) | Next::Cut(_) | Next::Done => self.rest(Rest::No),
+            self.state = State::CatchingUp { overflowed: false };
         }
+        self.rest = if next == Next::Idle { Rest::Idle } else { Rest::No };
         next
     }
 
@@ -335,8 +334,8 @@ impl Inner {
         }
     }
 
-    pub(super) fn rest(&mut self, rest: Rest) {
-        self.rest = rest;
+    pub(super) fn blocked(&mut self) {
+        self.rest = Rest::Blocked;
     }
 
     pub(super) fn poll_ready(&mut self, context: &Context<'_>) -> Poll<()> {

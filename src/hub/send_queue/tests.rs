@@ -54,7 +54,10 @@ impl Socket {
             if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
         });
         queue.check_invariants();
-        next.unwrap()
+        let next = next.unwrap();
+        let ready = queue.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready();
+        assert_eq!(ready, !matches!(next, Next::Idle | Next::Blocked));
+        next
     }
 
     /// Writes until there is nothing to write.

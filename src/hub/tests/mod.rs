@@ -1,0 +1,7 @@
+//! The hub without sockets, on a real database: the laws that every session's frames keep, whatever happens.
+
+mod laws;
+mod member;
+mod model;
+mod practice;
+mod stories;

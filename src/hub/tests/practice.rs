@@ -1,0 +1,145 @@
+//! A hub with one practice, on a database in a folder that goes with it.
+
+use std::sync::Arc;
+
+use rotunda_protocol::codec::Codec;
+use rotunda_protocol::command::{Command, Done, Inbound, NewEndpoint, NewOrganization, NewTeam, NewTeammate};
+use rotunda_protocol::directory::{EndpointKind, OrganizationKind, Role};
+use rotunda_protocol::id::{ConversationId, OrganizationId, TeammateId};
+use rotunda_protocol::item::{Content, Direction};
+use rotunda_protocol::principal::{Actor, Principal};
+use rotunda_protocol::refusal::Refusal;
+
+use super::member::Member;
+use crate::domain::event::{Event, Seq};
+use crate::hub::send_queue::SendQueue;
+use crate::hub::{Hub, Joining, NotJoined, mint};
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::store::sqlite::SqliteStore;
+
+/// The teammates: ada is an admin.
+pub(super) const TEAMMATES: [&str; 6] = ["ada", "ben", "cyd", "dee", "eve", "fay"];
+/// The endpoints: who owns them and who else is a member.
+pub(super) const ENDPOINTS: [(&str, EndpointKind, &str, &str, &[&str], bool); 4] = [
+    ("main", EndpointKind::Phone, "+14155550100", "organization", &[], false),
+    ("desk", EndpointKind::Link, "front-desk", "team:desk", &[], true),
+    ("ben-direct", EndpointKind::Phone, "+14155550101", "teammate:ben", &["teammate:cyd"], true),
+    ("private", EndpointKind::Link, "private", "teammate:dee", &[], false),
+];
+
+pub(super) fn id<T: std::str::FromStr>(text: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    text.parse().unwrap()
+}
+
+pub(super) fn principal(text: &str) -> Principal {
+    text.parse().unwrap()
+}
+
+/// A hub with one practice.
+pub(super) struct Practice {
+    pub(super) hub: Hub,
+    pub(super) organization: OrganizationId,
+    refs: u64,
+    _folder: tempfile::TempDir,
+}
+
+impl Practice {
+    pub(super) async fn new() -> Self {
+        Self::with(Limits::default()).await
+    }
+
+    pub(super) async fn with(limits: Limits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("rotunda.db")).await.unwrap();
+        let hub = Hub::new(Arc::new(store), Metrics::new(), limits);
+        let mut practice = Self { hub, organization: id("practice"), refs: 0, _folder: folder };
+        practice.service(Command::Provision(provision())).await.unwrap();
+        practice
+    }
+
+    pub(super) async fn call(&mut self, actor: Actor, command: Command) -> Result<Done, Refusal> {
+        self.refs += 1;
+        self.hub.call(&self.organization, actor, format!("r{}", self.refs), command).await
+    }
+
+    pub(super) async fn service(&mut self, command: Command) -> Result<Done, Refusal> {
+        self.call(Actor::Service("test".into()), command).await
+    }
+
+    pub(super) async fn teammate(&mut self, teammate: &str, command: Command) -> Result<Done, Refusal> {
+        self.call(Actor::Teammate(id(teammate)), command).await
+    }
+
+    /// A message from a contact; the conversation it went into.
+    pub(super) async fn receive(&mut self, to: &str, from: &str, body: &str) -> ConversationId {
+        let content = Content::Message { direction: Direction::In, body: body.into(), media: vec![] };
+        let inbound = Inbound { to: to.into(), from: from.into(), name: None, content };
+        match self.service(Command::Receive(inbound)).await {
+            Ok(Done::Conversation { conversation, .. }) => conversation,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) async fn join(&self, teammate: &str, codec: Codec) -> Result<Member, NotJoined> {
+        let mut member = Member::new(id(teammate), codec);
+        self.rejoin(&mut member).await?;
+        Ok(member)
+    }
+
+    /// A member's next session, from the cursor it holds.
+    pub(super) async fn rejoin(&self, member: &mut Member) -> Result<(), NotJoined> {
+        let queue = Arc::new(SendQueue::new(member.queue_bytes));
+        let joining = Joining {
+            session: id(&mint::mint(0)),
+            teammate: member.teammate.clone(),
+            device: None,
+            codec: member.codec,
+            queue: queue.clone(),
+            cursor: member.cursor.clone(),
+            open: member.open.iter().cloned().collect(),
+        };
+        member.leave();
+        member.take_place(self.hub.join(&self.organization, joining).await?, queue);
+        Ok(())
+    }
+
+    /// Everything that happened.
+    pub(super) async fn log(&self, after: Seq) -> Vec<(Seq, Event)> {
+        self.hub.events(&self.organization, after, 100_000).await.unwrap()
+    }
+}
+
+fn provision() -> NewOrganization {
+    let teammate = |name: &&str| NewTeammate {
+        id: Some(id::<TeammateId>(name)),
+        name: (*name).to_owned(),
+        role: if *name == "ada" { Role::Admin } else { Role::Member },
+        active: true,
+    };
+    let team = |name: &str, members: &[&str]| NewTeam {
+        id: Some(id(name)),
+        name: name.into(),
+        members: members.iter().map(|member| id(member)).collect(),
+    };
+    let endpoint =
+        |&(name, kind, address, owner, members, auto_assign): &(_, _, &str, _, &[&str], _)| NewEndpoint {
+            id: Some(id(name)),
+            kind,
+            address: address.to_owned(),
+            label: String::from(name),
+            owner: principal(owner),
+            members: members.iter().map(|member| principal(member)).collect(),
+            auto_assign,
+        };
+    NewOrganization {
+        name: "Practice".into(),
+        kind: OrganizationKind::Team,
+        teammates: TEAMMATES.iter().map(teammate).collect(),
+        teams: vec![team("desk", &["ben", "cyd"]), team("night", &["cyd", "eve"])],
+        endpoints: ENDPOINTS.iter().map(endpoint).collect(),
+    }
+}
