@@ -18,10 +18,11 @@ use rotunda_protocol::principal::Actor;
 use self::practice::ORGANIZATION;
 use self::secrets::{SERVICE_FILE, Secrets};
 use super::output::Output;
-use super::serve::Node;
+use super::serve::told_to_end;
 use super::{Outcome, log};
 use crate::config::{Config, LogFormat, NumberConfig, TokenConfig, TokenKey};
 use crate::hub::Hub;
+use crate::node::Node;
 use crate::session::token::Tokens;
 
 /// The service that the demo acts as.
@@ -48,9 +49,10 @@ impl Demo {
         let node = Node::start(&self.config(&secrets)?, token::router(tokens)).await?;
         let (hub, address) = (node.hub.clone(), node.running.address);
         tokio::select! {
-            ended = node.until_told_to_end() => ended?,
+            told = told_to_end() => told?,
             lived = open(&hub, address, &self.data) => lived?,
         }
+        node.drain().await?;
         Ok(Outcome::Done)
     }
 
