@@ -8,6 +8,7 @@
 //! denied leaves any more.
 
 mod inner;
+mod lane;
 #[cfg(test)]
 mod tests;
 
@@ -193,12 +194,12 @@ impl SendQueue {
 
     /// How many answers wait to be written.
     pub fn answers_waiting(&self) -> u32 {
-        self.lock().answers()
+        self.lock().lane().answers()
     }
 
     /// Bytes that wait, of all kinds.
     pub fn bytes(&self) -> usize {
-        self.lock().bytes()
+        self.lock().lane().bytes()
     }
 
     /// Asserts what must hold after each step.

@@ -99,14 +99,14 @@ async fn session(limits: Limits, seconds: i64) -> Session {
     let client = WebSocketStream::from_raw_socket(client.unwrap(), Role::Client, None).await;
     let tokens = Tokens::with_secret(SECRET, None).unwrap();
     let subject = tokens.verify(&token("ada", seconds), clock::now_millis()).unwrap();
-    let live = Live::new(1);
+    let places = Live::new(1);
     let upgraded = Upgraded { stream: server.unwrap().0, read: Vec::new(), codec: CODEC };
-    let line = Line::new(upgraded, live.admit().unwrap(), &limits);
+    let line = Line::new(upgraded, places.admit().unwrap(), &limits);
     let (sender, behind) = mpsc::channel(1);
     let hub =
         Fake { queue: line.queue.clone(), held: Arc::default(), signals: Arc::default(), behind: sender };
     hub.catch_up(wire::encode(CODEC, &ServerFrame::Beat), 1);
-    let node = Arc::new(Node { tokens, limits, live });
+    let node = Arc::new(Node { tokens, limits, live: places });
     let session = running::run(node, line, Seated { seat: hub.clone(), subject });
     let task = tokio::spawn(session);
     let mut session = Session { client, hub, behind, task, began: Instant::now() };
@@ -304,14 +304,15 @@ async fn an_idle_session_is_small() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let limits = Limits::default();
-    let (live, tokens) = (Live::new(1), Tokens::with_secret(SECRET, None).unwrap());
+    let (places, tokens) = (Live::new(1), Tokens::with_secret(SECRET, None).unwrap());
     let subject = tokens.verify(&token("ada", 9), clock::now_millis()).unwrap();
     let upgraded = Upgraded { stream, read: Vec::new(), codec: CODEC };
-    let line = Line::new(upgraded, live.admit().unwrap(), &limits);
+    let line = Line::new(upgraded, places.admit().unwrap(), &limits);
     let (behind, _) = mpsc::channel(1);
     let seat = Fake { queue: line.queue.clone(), held: Arc::default(), signals: Arc::default(), behind };
     let (line_size, queue_size) = (size_of_val(&line), size_of::<SendQueue>());
-    let running = running::run(Arc::new(Node { tokens, limits, live }), line, Seated { seat, subject });
+    let running =
+        running::run(Arc::new(Node { tokens, limits, live: places }), line, Seated { seat, subject });
     let size = size_of_val(&running);
     assert!(size + queue_size <= 2048, "future {size}, line {line_size}, queue {queue_size}");
 }
