@@ -133,7 +133,7 @@ impl IntoResponse for Refused {
                 (StatusCode::FORBIDDEN, "This page's origin is not allowed here.\n").into_response()
             }
             Self::NodeFull => {
-                let wait = session::retry_after_ms(CloseCode::NodeFull).unwrap_or_default().div_ceil(1000);
+                let wait = session::retry_after_ms(CloseCode::Unavailable).unwrap_or_default().div_ceil(1000);
                 let text = "This node is full; try again, or another one.\n";
                 (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, wait.to_string())], text).into_response()
             }

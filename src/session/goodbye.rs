@@ -29,7 +29,7 @@ fn retry_range(code: CloseCode) -> Option<Range<u32>> {
         // They are told one after the other already.
         CloseCode::Draining => Some(0..1_000),
         CloseCode::Behind | CloseCode::HeartbeatMissed | CloseCode::TokenExpired => Some(0..2_000),
-        CloseCode::Unavailable | CloseCode::NodeFull => Some(2_000..10_000),
+        CloseCode::Unavailable => Some(2_000..10_000),
         CloseCode::QuotaExceeded => Some(10_000..20_000),
         CloseCode::TooManySessions => Some(30_000..60_000),
         CloseCode::MalformedFrame
