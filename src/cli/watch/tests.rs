@@ -180,7 +180,7 @@ fn coming_back_says_what_changed_meanwhile() {
 
 #[test]
 fn the_summary_shows_what_is_unread() {
-    let mark = Mark { read: 1, starred: true };
+    let mark = Mark { read: 1, starred: true, rev: 2 };
     let row = Conversation { tags: vec!["refill".into()], ..conversation(ItemKind::MessageIn) };
     let told = Told::List { rows: vec![Listed { conversation: row, mark }], next: None };
     let frame = ServerFrame::Answer { r#ref: "shared".into(), answer: Answer::Told { told } };

@@ -69,17 +69,19 @@ pub(super) fn sms(fields: &Fields<'_>) -> Result<Delivery, Problem> {
     Ok(fields.delivery(format!("sms:{sid}"), [fields.need("From")?, fields.need("To")?], content))
 }
 
-/// A call that has ended. While it rings or lasts there is nothing to deliver, nor when a teammate rang a contact:
-/// only what comes from outside is delivered.
+/// A call that has ended, either way. While it rings or lasts there is nothing to deliver.
 pub(super) fn voice(fields: &Fields<'_>) -> Result<Option<Delivery>, Problem> {
     let (sid, outcome) = (fields.need("CallSid")?, fields.need("CallStatus")?);
-    let ended = matches!(outcome, "completed" | "busy" | "no-answer" | "failed" | "canceled");
-    if !ended || fields.get("Direction").is_some_and(|direction| direction.starts_with("outbound")) {
+    if !matches!(outcome, "completed" | "busy" | "no-answer" | "failed" | "canceled") {
         return Ok(None);
     }
-    let (direction, seconds) = (Direction::In, fields.number("CallDuration"));
+    let (from, to) = (fields.need("From")?, fields.need("To")?);
+    let outbound = fields.get("Direction").is_some_and(|direction| direction.starts_with("outbound"));
+    // Of an outbound call `To` is the contact: `from` of what is delivered is always the side outside.
+    let (direction, sides) =
+        if outbound { (Direction::Out, [to, from]) } else { (Direction::In, [from, to]) };
+    let seconds = fields.number("CallDuration");
     let content = Content::Call { direction, outcome: outcome.into(), seconds };
-    let sides = [fields.need("From")?, fields.need("To")?];
     Ok(Some(fields.delivery(format!("call:{sid}:{outcome}"), sides, content)))
 }
 
@@ -158,11 +160,17 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_a_teammate_made_is_not_delivered() {
-        for direction in ["outbound-api", "outbound-dial"] {
-            let call = [("CallSid", "CA1"), ("CallStatus", "completed"), ("Direction", direction)];
-            assert_eq!(on(&[SIDES.as_slice(), &call].concat(), voice).unwrap(), None);
-        }
+    fn of_an_outbound_call_the_contact_is_the_one_called() {
+        let form = [
+            ("CallSid", "CA1"),
+            ("CallStatus", "completed"),
+            ("Direction", "outbound-api"),
+            ("From", "+14155550100"),
+            ("To", "+14155550199"),
+        ];
+        let inbound = on(&form, voice).unwrap().unwrap().inbound;
+        assert_eq!((inbound.from.as_str(), inbound.to.as_str()), ("+14155550199", "+14155550100"));
+        assert!(matches!(inbound.content, Content::Call { direction: Direction::Out, .. }));
     }
 
     #[test]

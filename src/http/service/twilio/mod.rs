@@ -51,7 +51,7 @@ pub(super) async fn sms(
     door.deliver(&organization, callback::sms(&webhook.fields())?).await
 }
 
-/// A call has changed: the status callback of a number. Only the end of a call that came in becomes an item.
+/// A call has changed: the status callback of a number. Only the end of a call becomes an item, whoever rang.
 #[utoipa::path(
     post, path = "/v1/organizations/{organization}/twilio/voice", tag = "twilio", security(("twilio" = [])),
     params(("organization" = OrganizationId, Path, description = "Whose number")),
