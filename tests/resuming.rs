@@ -204,9 +204,9 @@ async fn a_token_that_expires_ends_the_session_and_a_new_one_resumes_it() {
     let node = TestNode::start_with(Limits::default(), &[], 0).await;
     let mut client = Client::connect(&node.url(), Codec::Json).await;
     // Tokens are good for some leeway longer: this one is nearly over it.
-    let leeway = rotunda::session::token::LEEWAY;
+    let leeway = rotunda::session::token::LEEWAY_MS;
     let token = {
-        let expires = rotunda::clock::now_millis() - i64::try_from(leeway.as_millis()).unwrap() + 1_500;
+        let expires = rotunda::clock::now_millis() - leeway + 1_500;
         let tokens =
             rotunda::session::token::Tokens::with_secret(crate::support::node::SECRET, None).unwrap();
         tokens.sign(&id(ORGANIZATION), &id("ben"), expires).unwrap()

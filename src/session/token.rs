@@ -8,7 +8,7 @@ use rotunda_protocol::id::{OrganizationId, TeammateId};
 use serde::{Deserialize, Serialize};
 
 /// How far the back office's clock may be behind or ahead, in milliseconds.
-const LEEWAY_MS: Millis = 30_000;
+pub const LEEWAY_MS: Millis = 30_000;
 
 /// The shortest secret, in bytes: as long as the hash that it keys.
 const SECRET_BYTES_MIN: usize = 32;

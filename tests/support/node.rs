@@ -37,8 +37,8 @@ pub(crate) fn config(data: &Path, more: &[&str]) -> Config {
     let data = data.to_str().unwrap();
     let service = format!("test:{SERVICE_SECRET}");
     let given = ["rotunda", "--listen", "127.0.0.1:0", "--data", data, "--token-secret", SECRET];
-    let arguments = given.iter().chain(&["--service", &service]).chain(more);
-    Arguments::parse_from(arguments).config
+    let services = ["--service", service.as_str()];
+    Arguments::parse_from(given.iter().chain(&services).chain(more)).config
 }
 
 /// A token of these tests' secret.
