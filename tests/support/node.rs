@@ -24,7 +24,7 @@ use super::http::{self, Response};
 use super::practice::{ORGANIZATION, bayview, id};
 
 pub(crate) const SECRET: &str = "a secret of tests, long enough to be one";
-pub(crate) const SERVICE_SECRET: &str = "a service's secret, long enough as well";
+pub(crate) const SERVICE_SECRET: &str = "a-service-secret-that-is-long-enough";
 
 #[derive(Parser)]
 struct Arguments {
