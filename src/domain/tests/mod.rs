@@ -7,6 +7,7 @@ mod random;
 
 mod assignment;
 mod auto_assignment;
+mod cost;
 mod endpoints;
 mod inbound;
 mod lifecycle;
