@@ -13,6 +13,7 @@ pub mod shelf;
 
 pub mod decide;
 pub mod draft;
+pub mod edit;
 
 pub mod assignment;
 pub mod endpoint;
