@@ -9,6 +9,7 @@ pub mod tag;
 
 pub mod access;
 pub mod organization;
+pub mod orphans;
 pub mod shelf;
 
 pub mod decide;

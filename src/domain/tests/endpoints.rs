@@ -10,6 +10,7 @@ use rotunda_protocol::refusal::Refusal;
 use super::practice::{Practice, Set, conversation_of, endpoint, id};
 use crate::domain::endpoint::{ENDPOINT_MEMBERS_MAX, ENDPOINTS_MAX};
 use crate::domain::event::Change;
+use crate::domain::orphans::Orphans;
 
 const PATIENT: &str = "+15550001111";
 
@@ -338,6 +339,20 @@ fn e19_nobody_is_shut_out_of_an_endpoint_without_force() {
     assert!(practice.organization().can_view(&id("ada"), practice.endpoint("cleo-link")));
     practice.as_("ada").gives("cleo-link", "teammate:ada").unwrap();
     assert!(practice.sees("ada", &c));
+}
+
+#[test]
+fn e19_what_nobody_sees_is_counted_for_admins() {
+    let mut practice = Practice::new();
+    assert_eq!(practice.organization().orphans(), Orphans::default());
+    practice.hears("dora-line", PATIENT);
+    let added = practice.hears("dora-line", "+15550002222");
+    practice.as_("dora").adds(&added, &["teammate:ben"]).unwrap();
+    let team = conversation_of(practice.as_("ben").starts_team(&[]));
+    practice.as_("ben").leaves(&team).unwrap();
+    practice.as_("ada").suspends("dora").unwrap();
+    let expected = Orphans { endpoints: [(id("dora-line"), 1)].into(), internal: 1 };
+    assert_eq!(practice.organization().orphans(), expected);
 }
 
 #[test]

@@ -87,6 +87,14 @@ fn check_visibility(practice: &Practice, model: &Model) {
     }
 }
 
+/// Invariant 4: what nobody may see is on the list of orphans.
+fn check_orphans(practice: &Practice, model: &Model) {
+    let orphans = practice.organization().orphans();
+    let seen = |row: &Row| teammates().iter().any(|me| model.can_see(me, row));
+    let unseen = model.rows.values().filter(|row| model.mailbox(row) != "none" && !seen(row));
+    assert_eq!(orphans.endpoints.values().sum::<u64>() + orphans.internal, unseen.count() as u64);
+}
+
 fn check_lists(practice: &Practice, model: &Model, limit: usize) {
     for me in teammates() {
         for mailbox in mailboxes() {
@@ -144,6 +152,7 @@ fn story(setup: &[u8], steps: &[Vec<u8>]) {
         model.read(event);
         model.check_assignees();
         check_visibility(&practice, &model);
+        check_orphans(&practice, &model);
         // Each step, some clients listen and some are away.
         for (n, (me, client)) in clients.iter_mut().enumerate() {
             if first >> (n % 8) & 1 == 1 {
