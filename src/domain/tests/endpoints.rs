@@ -395,9 +395,10 @@ fn e18_leaving_one_of_two_teams_that_both_give_access_takes_nothing() {
 #[test]
 fn r55_endpoints_and_their_members_have_limits_that_nobody_meets() {
     let mut practice = Practice::new();
-    let many = vec![id::<Principal>("teammate:ben"); ENDPOINT_MEMBERS_MAX + 1];
+    let many: Vec<Principal> = (0..=ENDPOINT_MEMBERS_MAX).map(|n| id(&format!("teammate:t{n}"))).collect();
     let set = Set { members: Some(many), ..Set::default() };
-    practice.as_("ada").sets("main", set).unwrap();
+    let refused = practice.as_("ada").sets("main", set);
+    assert!(matches!(refused, Err(Refusal::Invalid { problem, .. }) if problem.contains("1000")));
     let mut organization = practice.organization().clone();
     let template = practice.endpoint("main").clone();
     for n in 0..ENDPOINTS_MAX {
