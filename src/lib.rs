@@ -26,4 +26,6 @@ pub mod config;
 
 pub mod server;
 
+pub mod node;
+
 pub mod cli;

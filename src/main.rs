@@ -1,3 +1,7 @@
 //! The `rotunda` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rotunda::cli::run()
+}

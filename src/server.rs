@@ -1,1 +1,101 @@
-//! To come.
+//! A node, from its start to its drain: the listener, the routes and the sessions behind it. Used by `main` and,
+//! on port 0, by tests.
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, TokenConfigError};
+use crate::http::{self, accept, upgrade::Gate};
+use crate::hub::Hub;
+use crate::limits::Limits;
+use crate::session::Node;
+use crate::session::live::Live;
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No session token could be checked.
+    #[error("the key of session tokens cannot be used")]
+    Tokens(#[from] TokenConfigError),
+    /// The address is taken, or not this machine's.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// A node to be.
+pub struct Server;
+
+/// A node that runs until it is drained.
+pub struct Running {
+    /// Where it listens; the port is the real one.
+    pub address: SocketAddr,
+    node: Arc<Node>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    /// Starts listening, with `others` beside the socket. Must be called within a runtime.
+    pub fn start(config: &Config, hub: Hub, others: Router) -> Result<Running, StartError> {
+        Self::start_within(config, config.numbers.limits(), hub, others)
+    }
+
+    /// The same with limits of one's own: a test need not wait as long as a client may.
+    pub fn start_within(
+        config: &Config,
+        limits: Limits,
+        hub: Hub,
+        others: Router,
+    ) -> Result<Running, StartError> {
+        let header_time_max = limits.header_time_max;
+        let node = Arc::new(Node {
+            tokens: config.tokens.tokens()?,
+            live: Live::new(limits.connections_max),
+            limits,
+        });
+        let gate = Gate { hub, node: Arc::clone(&node), origins: config.origins.clone() };
+        let failed = |source| StartError::Listen { address: config.listen, source };
+        let listener = accept::listen(config.listen).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let router = http::router(Arc::new(gate), others);
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(accept::serve(listener, router, header_time_max, stop.clone(), tasks.clone()));
+        tracing::info!(%address, "listening");
+        Ok(Running { address, node, stop, tasks })
+    }
+}
+
+impl Running {
+    /// What its sessions share.
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Accepts no more connections, tells all sessions to go in waves, and returns when they have gone or their
+    /// time is over. Requests that are being answered have the same time.
+    pub async fn drain(self) {
+        tracing::info!(connections = self.node.live.count(), "draining");
+        self.stop.cancel();
+        self.tasks.close();
+        let limits = &self.node.limits;
+        self.node.live.drain(limits.drain, limits.drain_flush_max, limits.linger).await;
+        if timeout(limits.linger, self.tasks.wait()).await.is_err() {
+            tracing::warn!(requests = self.tasks.len(), "requests cut by the end of the drain");
+        }
+        tracing::info!("drained");
+    }
+}

@@ -1,1 +1,8 @@
-//! The integration tests: one binary, real sockets, a real database.
+//! The integration tests: one binary, real sockets, a real database, and the real process where it has to die.
+
+mod support;
+
+mod access;
+mod conversations;
+mod process;
+mod resuming;

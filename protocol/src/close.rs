@@ -24,8 +24,6 @@ pub enum CloseCode {
     QuotaExceeded,
     /// The teammate has too many sessions on this node.
     TooManySessions,
-    /// The node has as many connections as it may hold.
-    NodeFull,
     /// A frame that cannot be read: not the subprotocol's codec, not a known kind, or cut short.
     MalformedFrame,
     /// A text frame on the MessagePack subprotocol or a binary one on JSON.
@@ -42,7 +40,7 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code there is.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::Draining,
         Self::Behind,
         Self::HeartbeatMissed,
@@ -50,7 +48,6 @@ impl CloseCode {
         Self::Unavailable,
         Self::QuotaExceeded,
         Self::TooManySessions,
-        Self::NodeFull,
         Self::MalformedFrame,
         Self::WrongCodec,
         Self::FrameTooLarge,
@@ -69,7 +66,6 @@ impl CloseCode {
             Self::Unavailable => 4100,
             Self::QuotaExceeded => 4101,
             Self::TooManySessions => 4102,
-            Self::NodeFull => 4103,
             Self::MalformedFrame => 4200,
             Self::WrongCodec => 4201,
             Self::FrameTooLarge => 4202,
@@ -89,7 +85,6 @@ impl CloseCode {
             Self::Unavailable => "unavailable",
             Self::QuotaExceeded => "quota_exceeded",
             Self::TooManySessions => "too_many_sessions",
-            Self::NodeFull => "node_full",
             Self::MalformedFrame => "malformed_frame",
             Self::WrongCodec => "wrong_codec",
             Self::FrameTooLarge => "frame_too_large",

@@ -166,4 +166,6 @@ pub struct Mark {
     pub read: u32,
     /// Starred (C20).
     pub starred: bool,
+    /// Rises by one with every change, from 0 for none. Of two marks, the one with the higher `rev` is true.
+    pub rev: u32,
 }

@@ -163,12 +163,14 @@ pub enum Push {
     },
     /// What one keeps about a conversation changed, or comes along with a row that is new in view.
     Mark(Marked),
-    /// A teammate came or went.
+    /// Teammates came or went. Told together, some time after: a short absence is not told at all.
     Here {
-        /// Who.
-        teammate: TeammateId,
-        /// Whether they have a session now.
-        here: bool,
+        /// Who has a session now and had none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        came: Vec<TeammateId>,
+        /// Who had a session and has none now.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        went: Vec<TeammateId>,
     },
     /// Who is at a conversation changed.
     Presence(ConversationPresence),

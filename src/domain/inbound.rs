@@ -19,26 +19,30 @@ use super::writing::{BODY_LENGTH_MAX, begin, text, thread, title};
 const MEDIA_MAX: usize = 10;
 
 /// Delivers something from a contact: into their conversation, which comes back into a mailbox if it was archived
-/// and stays with its assignee if it was open, or into a new one.
+/// and stays with its assignee if it was open, or into a new one. A call that somebody made to them is noted there
+/// too (R58); that is nothing to answer, so it brings nothing back and assigns nothing.
 pub fn receive(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Done, Refusal> {
     draft.back_office()?;
     let endpoint = endpoint(draft.organization(), inbound).ok_or(Refusal::NotFound)?.clone();
     let address = address::normalize(endpoint.kind, "from", &inbound.from)?;
     let content = content(&endpoint, &inbound.content)?;
-    draft.actor = Actor::Contact;
+    let outbound = matches!(content, Content::Call { direction: Direction::Out, .. });
+    if !outbound {
+        draft.actor = Actor::Contact;
+    }
     let existing = thread(draft, &endpoint.id, &address);
     let stays = existing.as_ref().is_some_and(|existing| !existing.is_archived());
     let mut edit = match existing {
         Some(existing) => Edit::of(existing),
         None => begin(draft, endpoint.id, address, caller_name(inbound).as_deref())?,
     };
-    if edit.conversation.is_archived() {
+    if edit.conversation.is_archived() && !outbound {
         edit.reopen(Cause::Inbound);
     }
-    if !stays {
+    if !stays && !outbound {
         route(draft, &mut edit);
     }
-    let number = edit.add(Actor::Contact, draft.at, content);
+    let number = edit.add(draft.actor.clone(), draft.at, content);
     Ok(conversation(draft, edit, Some(number)))
 }
 
@@ -67,7 +71,7 @@ fn content(endpoint: &Endpoint, content: &Content) -> Result<Content, Refusal> {
                 text(body)?;
             }
         }
-        Content::Call { direction: Direction::In, outcome, .. } => {
+        Content::Call { outcome, .. } => {
             if outcome.is_empty() || outcome.len() > 32 {
                 return Err(Refusal::invalid("outcome", "a word of 1 to 32 bytes"));
             }
@@ -82,10 +86,8 @@ fn content(endpoint: &Endpoint, content: &Content) -> Result<Content, Refusal> {
                 ));
             }
         }
-        Content::Message { direction: Direction::Out, .. }
-        | Content::Call { direction: Direction::Out, .. }
-        | Content::Note { .. } => {
-            return Err(Refusal::invalid("content", "contacts send messages, calls and voicemails, inwards"));
+        Content::Message { direction: Direction::Out, .. } | Content::Note { .. } => {
+            return Err(Refusal::invalid("content", "messages from contacts, calls and voicemails"));
         }
     }
     Ok(content.clone())

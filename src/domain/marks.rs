@@ -30,6 +30,7 @@ fn remark(
     if before == after {
         return Ok(Done::Unchanged);
     }
+    let after = Mark { rev: before.rev + 1, ..after };
     draft.put_mark(id.clone(), caller, after);
     Ok(Done::Marked { conversation: id.clone() })
 }

@@ -30,30 +30,33 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// A session of a teammate came. True if it is their first.
-    pub fn arrive(&mut self, teammate: &TeammateId) -> bool {
-        let sessions = self.here.entry(teammate.clone()).or_insert(0);
-        *sessions += 1;
-        *sessions == 1
+    /// A session of a teammate came.
+    pub fn arrive(&mut self, teammate: &TeammateId) {
+        *self.here.entry(teammate.clone()).or_insert(0) += 1;
     }
 
-    /// A session of a teammate went, from everywhere it was. True if it was their last; and the conversations at
-    /// which something changed.
-    pub fn depart(&mut self, teammate: &TeammateId, session: &SessionId) -> (bool, Vec<ConversationId>) {
+    /// Who is here and was not in `before`, and who was and is not any more.
+    pub fn moves_since(&self, before: &Self) -> (Vec<TeammateId>, Vec<TeammateId>) {
+        let without = |of: &Self, other: &Self| -> Vec<TeammateId> {
+            of.here.keys().filter(|id| !other.here.contains_key(*id)).cloned().collect()
+        };
+        (without(self, before), without(before, self))
+    }
+
+    /// A session of a teammate went, from everywhere it was: the conversations at which something changed.
+    pub fn depart(&mut self, teammate: &TeammateId, session: &SessionId) -> Vec<ConversationId> {
         let at: Vec<_> =
             self.at.iter().filter(|(_, who)| who.contains_key(session)).map(|(id, _)| id.clone()).collect();
         for conversation in &at {
             self.close(conversation, session);
         }
-        let last = match self.here.get_mut(teammate) {
-            Some(sessions) if *sessions > 1 => {
-                *sessions -= 1;
-                false
+        match self.here.get_mut(teammate) {
+            Some(sessions) if *sessions > 1 => *sessions -= 1,
+            Some(_) | None => {
+                self.here.remove(teammate);
             }
-            Some(_) => self.here.remove(teammate).is_some(),
-            None => false,
-        };
-        (last, at)
+        }
+        at
     }
 
     /// A session has a conversation open.
@@ -237,13 +240,17 @@ mod tests {
         let (conversation, ada) = (id("c"), id("ada"));
         let (web, phone) = (id("web"), id("phone"));
         let mut presence = Presence::default();
-        assert!(presence.arrive(&ada));
-        assert!(!presence.arrive(&ada));
+        presence.arrive(&ada);
+        assert_eq!(presence.moves_since(&Presence::default()), (vec![ada.clone()], vec![]));
+        presence.arrive(&ada);
+        let both = presence.clone();
         presence.view(&conversation, &web, &ada);
         presence.view(&conversation, &phone, &ada);
-        assert_eq!(presence.depart(&ada, &web), (false, vec![conversation.clone()]));
+        assert_eq!(presence.depart(&ada, &web), vec![conversation.clone()]);
+        assert_eq!(presence.moves_since(&both), (vec![], vec![]));
         assert_eq!(presence.of(&conversation, ALL).viewing, vec![ada.clone()]);
-        assert_eq!(presence.depart(&ada, &phone), (true, vec![conversation.clone()]));
+        assert_eq!(presence.depart(&ada, &phone), vec![conversation.clone()]);
+        assert_eq!(presence.moves_since(&both), (vec![], vec![ada.clone()]));
         assert!(presence.of(&conversation, ALL).viewing.is_empty());
         assert!(presence.at.is_empty() && presence.here.is_empty());
     }

@@ -37,7 +37,7 @@ pub fn document() -> OpenApi {
 fn head() -> OpenApi {
     let service = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("A service's secret, as the hub was started with (--service-token NAME:SECRET)."))
+        .description(Some("A service's secret, as the hub was started with (--service NAME:SECRET)."))
         .build();
     let twilio = ApiKeyValue::with_description(
         "X-Twilio-Signature",

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware::map_response;
 use axum::response::IntoResponse;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::service::no_store;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 
@@ -26,7 +28,11 @@ pub struct Ops {
 
 /// The operators' addresses, with their description.
 pub fn routes() -> OpenApiRouter<Ops> {
-    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
+    OpenApiRouter::new()
+        .routes(routes!(healthz))
+        .routes(routes!(readyz))
+        .routes(routes!(metrics))
+        .layer(map_response(no_store))
 }
 
 /// The process lives.

@@ -70,8 +70,9 @@ async fn bring_up_to_date(
                 return place.queue.close(CloseCode::Unavailable, false);
             }
         };
-        let Some(frame) = frame(place, &view, kind, start, state) else {
-            return place.queue.close(CloseCode::AccessEnded, false);
+        let frame = match frame(place, &view, kind, start, state) {
+            Ok(frame) => frame,
+            Err(code) => return place.queue.close(code, false),
         };
         let as_of = view.organization.seq();
         let bytes = wire::encode(place.codec, &frame);
@@ -82,13 +83,21 @@ async fn bring_up_to_date(
     }
 }
 
-fn frame(place: &Place, view: &View, kind: Kind, start: Start, state: CatchUp) -> Option<ServerFrame> {
+fn frame(
+    place: &Place,
+    view: &View,
+    kind: Kind,
+    start: Start,
+    state: CatchUp,
+) -> Result<ServerFrame, CloseCode> {
     let organization = &view.organization;
-    let cursor = view.cursors.as_ref()?.write(organization.seq());
-    let you =
-        catch_up::you(organization, &place.teammate).filter(|_| organization.is_active(&place.teammate))?;
+    let cursors = view.cursors.as_ref().ok_or(CloseCode::Unavailable)?;
+    let cursor = cursors.write(organization.seq());
+    let you = catch_up::you(organization, &place.teammate)
+        .filter(|_| organization.is_active(&place.teammate))
+        .ok_or(CloseCode::AccessEnded)?;
     let state = Box::new(state);
-    Some(match (kind, start) {
+    Ok(match (kind, start) {
         (Kind::Welcome, start) => ServerFrame::Welcome {
             session: place.session.clone(),
             organization: organization.id().clone(),

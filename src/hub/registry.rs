@@ -127,7 +127,8 @@ impl Registry {
     }
 
     /// What a session has open, the oldest first.
-    pub(super) fn opened(&self, key: Key) -> Vec<ConversationId> {
+    #[cfg(test)]
+    fn opened(&self, key: Key) -> Vec<ConversationId> {
         self.members.get(&key).into_iter().flat_map(|member| member.open.iter().cloned()).collect()
     }
 

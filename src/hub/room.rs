@@ -34,6 +34,10 @@ pub(super) const INPUTS_MAX: usize = 4_096;
 /// Inputs that are taken together: their commands are decided and committed together.
 const BATCH_MAX: usize = 256;
 
+/// Comings and goings are told together, this long after the first: a thousand who come back at once must not
+/// each be told of a thousand.
+const HERE_EVERY: Duration = Duration::from_millis(250);
+
 /// What a room can be asked to do.
 pub(super) enum Input {
     /// A session comes.
@@ -156,6 +160,9 @@ pub(super) struct RoomTask {
     /// Its cursors.
     pub cursors: Option<Arc<Cursors>>,
     presence: Presence,
+    /// Who everybody was last told to be here, and when they are told anew.
+    told: Presence,
+    tell_at: Option<Instant>,
     registry: Registry,
     rooms: Rooms,
     empty_since: Instant,
@@ -168,6 +175,8 @@ impl RoomTask {
             organization: view.organization.clone(),
             cursors: view.cursors.clone(),
             presence: Presence::default(),
+            told: Presence::default(),
+            tell_at: None,
             registry: Registry::default(),
             rooms,
             empty_since: Instant::now(),
@@ -184,10 +193,11 @@ impl RoomTask {
                     let commands = self.take(inputs.drain(..));
                     self.commit(commands).await;
                 }
-                () = sleep_until(self.next_expiry()) => self.expire(),
+                () = sleep_until(self.next_due()) => {}
                 () = tokio::time::sleep_until(self.empty_since + self.room.services.limits.room_idle),
                     if self.registry.is_empty() => break,
             }
+            self.do_what_is_due();
         }
         // Whoever still sends to this room finds it closed, and opens it anew.
         self.rooms.forget(&self.room);
@@ -237,13 +247,11 @@ impl RoomTask {
         {
             return Err(NotJoined::TooManySessions);
         }
-        let first = self.presence.arrive(&join.teammate);
+        self.presence.arrive(&join.teammate);
+        self.tell_at.get_or_insert_with(|| Instant::now() + HERE_EVERY);
         let key = self.registry.join(join.session, join.teammate.clone(), join.codec, join.queue);
         for conversation in join.open.iter().take(super::registry::OPEN_MAX) {
             self.registry.open(key, conversation);
-        }
-        if first {
-            self.tell_here(&join.teammate, true);
         }
         self.publish();
         Ok(Joined { key })
@@ -251,11 +259,8 @@ impl RoomTask {
 
     fn leave(&mut self, key: Key) {
         let Some(member) = self.registry.leave(key) else { return };
-        let (last, changed) = self.presence.depart(&member.teammate, &member.session);
-        if last {
-            self.tell_here(&member.teammate, false);
-        }
-        for conversation in changed {
+        self.tell_at.get_or_insert_with(|| Instant::now() + HERE_EVERY);
+        for conversation in self.presence.depart(&member.teammate, &member.session) {
             self.tell_presence(&conversation, None);
         }
         self.publish();
@@ -343,20 +348,37 @@ impl RoomTask {
         self.publish();
     }
 
-    fn expire(&mut self) {
-        for conversation in self.presence.expire(clock::now_millis()) {
-            self.tell_presence(&conversation, None);
+    /// What time brings about. Looked at after every batch, so that a busy room does not forget it.
+    fn do_what_is_due(&mut self) {
+        if self.tell_at.is_some_and(|at| at <= Instant::now()) {
+            self.tell_at = None;
+            self.tell_here();
         }
-        self.publish();
+        let now = clock::now_millis();
+        if self.presence.next_expiry().is_some_and(|at| at <= now) {
+            for conversation in self.presence.expire(now) {
+                self.tell_presence(&conversation, None);
+            }
+            self.publish();
+        }
     }
 
-    fn next_expiry(&self) -> Option<Instant> {
-        let wait = self.presence.next_expiry()?.saturating_sub(clock::now_millis());
-        Some(Instant::now() + Duration::from_millis(u64::try_from(wait).unwrap_or_default()))
+    fn next_due(&self) -> Option<Instant> {
+        let expiry = self.presence.next_expiry().map(|at| {
+            let wait = at.saturating_sub(clock::now_millis());
+            Instant::now() + Duration::from_millis(u64::try_from(wait).unwrap_or_default())
+        });
+        self.tell_at.into_iter().chain(expiry).min()
     }
 
-    fn tell_here(&self, teammate: &TeammateId, here: bool) {
-        let frame = Shared::fleeting(Push::Here { teammate: teammate.clone(), here }, None);
+    /// Who came and who went since everybody was last told, in one push however many they are.
+    fn tell_here(&mut self) {
+        let (came, went) = self.presence.moves_since(&self.told);
+        self.told = self.presence.clone();
+        if came.is_empty() && went.is_empty() {
+            return;
+        }
+        let frame = Shared::fleeting(Push::Here { came, went }, None);
         let told = fanout::tell(&self.registry, &audience::Audience::Everyone, &frame);
         self.told_presence(told);
     }

@@ -8,6 +8,7 @@
 //! denied leaves any more.
 
 mod inner;
+mod lane;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,7 @@ use rotunda_protocol::id::EndpointId;
 use rotunda_protocol::refusal::Refusal;
 use tokio::time::Instant;
 
-use self::inner::{Inner, Rest};
+use self::inner::Inner;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::Seq;
 
@@ -165,7 +166,7 @@ impl SendQueue {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(bytes) => inner.advance(bytes),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    inner.rest(Rest::Blocked);
+                    inner.blocked();
                     return Ok(Next::Blocked);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -191,9 +192,14 @@ impl SendQueue {
         self.lock().catch_ups()
     }
 
+    /// How many answers wait to be written.
+    pub fn answers_waiting(&self) -> u32 {
+        self.lock().lane().answers()
+    }
+
     /// Bytes that wait, of all kinds.
     pub fn bytes(&self) -> usize {
-        self.lock().bytes()
+        self.lock().lane().bytes()
     }
 
     /// Asserts what must hold after each step.

@@ -98,6 +98,11 @@ impl<'a> Rows<'a> {
 }
 
 impl ConversationRow<'_> {
+    /// It was open and is. Whom it is with and through which endpoint never changes.
+    pub(super) fn stays_open(&self) -> bool {
+        self.before.is_some_and(|before| before.state != State::Archived) && !self.after.is_archived()
+    }
+
     /// Its members' rows have to be written: the list differs, or what they repeat of the conversation does.
     pub(super) fn members_differ(&self) -> bool {
         self.before.is_none_or(|before| {

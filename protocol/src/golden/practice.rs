@@ -178,5 +178,5 @@ pub(super) fn access() -> Access {
 }
 
 pub(super) fn listed(conversation: Conversation) -> Listed {
-    Listed { conversation, mark: Mark { read: 41, starred: true } }
+    Listed { conversation, mark: Mark { read: 41, starred: true, rev: 8 } }
 }

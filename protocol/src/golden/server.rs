@@ -60,7 +60,7 @@ fn changes() -> CatchUp {
         access: access(),
         endpoints: vec![intake(), main_line()],
         conversations: vec![listed(sam())],
-        marks: vec![Marked { conversation: known("cv-lee"), mark: Mark { read: 7, starred: false } }],
+        marks: vec![Marked { conversation: known("cv-lee"), mark: Mark { read: 7, starred: false, rev: 2 } }],
         gone: vec![known("cv-kim")],
         items: vec![message_in()],
         presence: Presence { here: vec![known("ada")], conversations: vec![] },
@@ -256,10 +256,13 @@ fn pushes() -> Vec<(&'static str, Push)> {
         ),
         (
             "mark",
-            Push::Mark(Marked { conversation: known("cv-sam"), mark: Mark { read: 42, starred: false } }),
+            Push::Mark(Marked {
+                conversation: known("cv-sam"),
+                mark: Mark { read: 42, starred: false, rev: 9 },
+            }),
         ),
-        ("here", Push::Here { teammate: known("ben"), here: true }),
-        ("here/left", Push::Here { teammate: known("ben"), here: false }),
+        ("here", Push::Here { came: vec![known("ben")], went: vec![] }),
+        ("here/left", Push::Here { came: vec![], went: vec![known("ben")] }),
         ("presence", Push::Presence(presence())),
         (
             "presence/nobody",

@@ -8,6 +8,8 @@ use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 
 use super::practice::{Practice, conversation_of, endpoint, id, text};
+use crate::domain::conversation::State;
+use crate::domain::event::Change;
 
 const MAIN: &str = "+14155550100";
 const PATIENT: &str = "+15550001111";
@@ -137,7 +139,6 @@ fn contacts_send_messages_calls_and_voicemails_inwards() {
     let out = Direction::Out;
     for content in [
         Content::Message { direction: out, body: "hi".into(), media: Vec::new() },
-        Content::Call { direction: out, outcome: "completed".into(), seconds: 1 },
         Content::Note { body: "hi".into() },
         text(""),
         text(&"x".repeat(16 * 1024 + 1)),
@@ -150,6 +151,21 @@ fn contacts_send_messages_calls_and_voicemails_inwards() {
     }
     let picture = Content::Message { direction: Direction::In, body: String::new(), media: vec!["u".into()] };
     practice.receives(MAIN, PATIENT, picture).unwrap();
+}
+
+#[test]
+fn r58_a_call_that_somebody_made_is_noted_and_brings_nothing_back() {
+    let mut practice = Practice::new();
+    let c = practice.hears("main", PATIENT);
+    practice.as_("ben").archives(&c).unwrap();
+    let call = Content::Call { direction: Direction::Out, outcome: "completed".into(), seconds: 61 };
+    practice.receives(MAIN, PATIENT, call.clone()).unwrap();
+    let row = practice.row(&c);
+    assert!(row.is_archived());
+    assert_eq!((row.items, row.inbound), (2, 1), "noted, and nothing that waits for an answer");
+    practice.receives(MAIN, "+15550007777", call).unwrap();
+    let Change::Conversation(change) = &practice.last().changes[1] else { panic!("no conversation") };
+    assert_eq!((change.after.state.clone(), change.after.inbound), (State::SHARED, 0));
 }
 
 #[test]

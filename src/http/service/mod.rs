@@ -26,8 +26,7 @@ use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::caller::ServiceToken;
-use self::problem::Problem;
+use self::caller::Service;
 use crate::hub::Hub;
 
 pub use self::twilio::signature::TwilioToken;
@@ -36,7 +35,7 @@ pub use self::twilio::signature::TwilioToken;
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Which services may use it; none keeps it shut.
-    pub services: Vec<ServiceToken>,
+    pub services: Vec<Service>,
     /// What Twilio signs its webhooks with; none keeps them shut.
     pub twilio: Vec<TwilioToken>,
     /// Where the world reaches this hub, which Twilio signs; needed for its webhooks.
@@ -114,16 +113,6 @@ pub fn routes() -> OpenApiRouter<Door> {
 pub async fn no_store(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// Answers what has no route.
-pub async fn no_route() -> Problem {
-    Problem::no_route()
-}
-
-/// Answers a method that a route does not take.
-pub async fn no_method() -> Problem {
-    Problem::no_method()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What a caller hears when something is wrong: a problem object (RFC 9457) that says what to do about it.
 
 use axum::Json;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rotunda_protocol::refusal::Refusal;
@@ -57,6 +57,11 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", title, detail)
     }
 
+    /// 403: known or not, this is not for them.
+    pub fn forbidden(title: &str, detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", title, detail)
+    }
+
     /// 413: more than the limit.
     pub fn too_large(bytes_max: usize) -> Self {
         let title = format!("The body is larger than {bytes_max} bytes");
@@ -75,6 +80,16 @@ impl Problem {
             "no_route",
             "There is nothing at this address",
             "See /openapi.json for every address and what it takes.",
+        )
+    }
+
+    /// 404: no endpoint of the organization has this address.
+    pub fn no_endpoint(address: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("No endpoint of this organization has {address}"),
+            "Create the endpoint, or point the number's webhooks at the organization that has it.",
         )
     }
 
@@ -110,6 +125,7 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if retry {
             headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }

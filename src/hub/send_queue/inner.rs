@@ -1,8 +1,6 @@
 //! The send queue's state and its steps, each under the queue's lock. Who calls what is said there.
 
-use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::mem;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -10,27 +8,9 @@ use rotunda_protocol::close::CloseCode;
 use rotunda_protocol::refusal::Refusal;
 use tokio::time::Instant;
 
+use super::lane::{Kind, Lane, Waiting};
 use super::{About, Narrowed, Next, QueuedFrame};
 use crate::domain::event::Seq;
-
-/// What a waiting frame is to the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// May be dropped for a catch-up.
-    Push,
-    /// Somebody waits for it.
-    Answer,
-    /// Takes the place of dropped pushes, or is the welcome.
-    CatchUp,
-    /// Belongs to the WebSocket protocol.
-    Control,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    kind: Kind,
-    frame: QueuedFrame,
-}
 
 /// Whether pushes are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +39,7 @@ enum Stage {
 
 /// What the session was told at its last write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rest {
+enum Rest {
     /// It has something to do, and will do it.
     No,
     /// It waits for frames.
@@ -73,11 +53,7 @@ pub(super) struct Inner {
     bytes_max: usize,
     state: State,
     stage: Stage,
-    waiting: VecDeque<Waiting>,
-    /// Bytes of the first waiting frame that have left. Above 0, the frame must be finished or the connection cut.
-    front_written: usize,
-    /// Bytes of all waiting pushes.
-    push_bytes: usize,
+    lane: Lane,
     /// The position of which everything is written.
     written: Option<Seq>,
     narrowed_at: Seq,
@@ -94,9 +70,7 @@ impl Inner {
             bytes_max,
             state: State::CatchingUp { overflowed: false },
             stage: Stage::Open,
-            waiting: VecDeque::new(),
-            front_written: 0,
-            push_bytes: 0,
+            lane: Lane::default(),
             written: None,
             narrowed_at: Seq(0),
             stuck_since: None,
@@ -112,12 +86,11 @@ impl Inner {
         if self.stage != Stage::Open || !taken {
             return;
         }
-        if self.push_bytes + frame.bytes.len() > self.bytes_max {
+        if self.lane.push_bytes() + frame.bytes.len() > self.bytes_max {
             self.fall_behind();
-            return;
+        } else {
+            self.lane.append(Kind::Push, frame);
         }
-        self.push_bytes += frame.bytes.len();
-        self.append(Kind::Push, frame);
     }
 
     pub(super) fn answer(&mut self, frame: QueuedFrame, as_of: Option<Seq>) -> Result<(), Narrowed> {
@@ -125,7 +98,7 @@ impl Inner {
             return Err(Narrowed);
         }
         if self.taking() {
-            self.append(Kind::Answer, frame);
+            self.lane.append(Kind::Answer, frame);
         }
         Ok(())
     }
@@ -144,13 +117,11 @@ impl Inner {
         }
         let overflowed = matches!(self.state, State::Behind | State::CatchingUp { overflowed: true });
         self.state = if overflowed { State::Behind } else { State::Live };
-        self.retain(|waiting| waiting.kind != Kind::Push || waiting.frame.seq.is_none_or(|seq| seq > as_of));
+        self.lane
+            .retain(|waiting| waiting.kind != Kind::Push || waiting.frame.seq.is_none_or(|seq| seq > as_of));
         self.catch_ups += u32::from(self.written.is_some());
         frame.seq = Some(as_of);
-        // One that was made before, and not written yet, goes before: it may be the welcome.
-        let place = self.urgent();
-        let before = self.waiting.iter().skip(place).take_while(|next| next.kind == Kind::CatchUp).count();
-        self.insert(place + before, Kind::CatchUp, frame);
+        self.lane.insert_catch_up(frame);
         Ok(())
     }
 
@@ -161,15 +132,15 @@ impl Inner {
             About::Reading => true,
             about @ (About::Administration | About::Endpoint(_) | About::Conversation(_)) => !visible(about),
         };
-        if self.front_written > 0 && self.waiting.front().is_some_and(denied) {
+        if self.lane.partial().is_some_and(denied) {
             self.cut(CloseCode::Behind);
-        } else if self.waiting.iter().any(|waiting| waiting.kind != Kind::Push && denied(waiting)) {
+        } else if self.lane.any(|waiting| waiting.kind != Kind::Push && denied(waiting)) {
             self.over(CloseCode::Behind);
-        } else if self.waiting.iter().any(|waiting| matches!(waiting.frame.about, About::Reading)) {
+        } else if self.lane.any(|waiting| matches!(waiting.frame.about, About::Reading)) {
             // A push that cannot be looked through may hold what is still theirs to know.
             self.fall_behind();
         } else {
-            self.retain(|waiting| !denied(waiting));
+            self.lane.retain(|waiting| !denied(waiting));
         }
     }
 
@@ -186,7 +157,7 @@ impl Inner {
             State::CatchingUp { .. } => State::CatchingUp { overflowed: true },
         };
         self.stuck_since.get_or_insert_with(Instant::now);
-        self.retain(|waiting| waiting.kind != Kind::Push);
+        self.lane.retain(|waiting| waiting.kind != Kind::Push);
     }
 
     pub(super) fn flush(&mut self, code: CloseCode) {
@@ -200,10 +171,10 @@ impl Inner {
         if !self.taking() {
             return;
         }
-        let front = self.waiting.front().filter(|_| self.front_written > 0);
-        if front
-            .is_some_and(|front| front.kind == Kind::CatchUp || !matches!(front.frame.about, About::Anyone))
-        {
+        let hides = |partial: &Waiting| {
+            partial.kind == Kind::CatchUp || !matches!(partial.frame.about, About::Anyone)
+        };
+        if self.lane.partial().is_some_and(hides) {
             self.cut(code);
         } else {
             self.over(code);
@@ -214,7 +185,7 @@ impl Inner {
     fn over(&mut self, code: CloseCode) {
         if self.taking() {
             self.stage = Stage::Over(code);
-            self.retain(|_| false);
+            self.lane.retain(|_| false);
         }
     }
 
@@ -225,8 +196,7 @@ impl Inner {
 
     fn cut(&mut self, code: CloseCode) {
         self.stage = Stage::Cut(code);
-        self.front_written = 0;
-        self.retain(|_| false);
+        self.lane = Lane::default();
     }
 
     pub(super) fn farewell(&mut self, bytes: Bytes) {
@@ -234,18 +204,13 @@ impl Inner {
             return;
         }
         self.stage = Stage::Farewell;
-        self.retain(|_| false);
-        self.append(Kind::Control, QueuedFrame { bytes, seq: None, about: About::Anyone });
+        self.lane.retain(|_| false);
+        self.lane.append(Kind::Control, QueuedFrame { bytes, seq: None, about: About::Anyone });
     }
 
     pub(super) fn control(&mut self, bytes: Bytes) {
-        if matches!(self.stage, Stage::Cut(_) | Stage::Farewell) {
-            return;
-        }
-        let place = self.partial();
-        match self.waiting.get_mut(place).filter(|next| next.kind == Kind::Control) {
-            Some(next) => next.frame.bytes = bytes,
-            None => self.insert(place, Kind::Control, QueuedFrame { bytes, seq: None, about: About::Anyone }),
+        if !matches!(self.stage, Stage::Cut(_) | Stage::Farewell) {
+            self.lane.set_control(bytes);
         }
     }
 
@@ -266,55 +231,35 @@ impl Inner {
 
     /// Puts what may be written into the slices, and says how many that were.
     pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let mut filled = 0;
-        for (slice, waiting) in slices.iter_mut().zip(self.waiting.iter().take(self.writable())) {
-            let written = if filled == 0 { self.front_written } else { 0 };
-            *slice = IoSlice::new(&waiting.frame.bytes[written..]);
-            filled += 1;
-        }
-        filled
+        self.lane.slices(self.writable(), slices)
     }
 
     /// This many bytes have left.
-    pub(super) fn advance(&mut self, mut bytes: usize) {
-        while let Some(front) = self.waiting.front() {
-            let left = front.frame.bytes.len() - self.front_written;
-            if bytes < left {
-                self.front_written += bytes;
-                break;
-            }
-            bytes -= left;
-            self.front_written = 0;
-            self.pop();
-        }
-        self.give_back();
-    }
-
-    fn pop(&mut self) {
-        let Some(Waiting { kind, frame }) = self.waiting.pop_front() else { return };
-        match kind {
-            Kind::Push => {
-                self.push_bytes -= frame.bytes.len();
-                self.written = self.written.max(frame.seq.map(|seq| Seq(seq.0.saturating_sub(1))));
-            }
-            Kind::CatchUp => {
-                self.written = self.written.max(frame.seq);
-                if self.stage == Stage::Open {
-                    self.stuck_since = (self.state != State::Live).then(Instant::now);
+    pub(super) fn advance(&mut self, bytes: usize) {
+        let mut left = bytes;
+        while let Some(Waiting { kind, frame }) = self.lane.advance(&mut left) {
+            match kind {
+                Kind::Push => {
+                    self.written = self.written.max(frame.seq.map(|seq| Seq(seq.0.saturating_sub(1))));
                 }
+                Kind::CatchUp => {
+                    self.written = self.written.max(frame.seq);
+                    if self.stage == Stage::Open {
+                        self.stuck_since = (self.state != State::Live).then(Instant::now);
+                    }
+                }
+                Kind::Answer | Kind::Control => {}
             }
-            Kind::Answer | Kind::Control => {}
         }
     }
 
     pub(super) fn next(&mut self) -> Next {
         let next = self.peek();
-        match next {
+        if next == Next::CatchUp {
             // From here on pushes are kept: the snapshot will be taken later.
-            Next::CatchUp => self.state = State::CatchingUp { overflowed: false },
-            Next::Idle => self.rest(Rest::Idle),
-            Next::More | Next::Blocked | Next::End(_) | Next::Cut(_) | Next::Done => self.rest(Rest::No),
+            self.state = State::CatchingUp { overflowed: false };
         }
+        self.rest = if next == Next::Idle { Rest::Idle } else { Rest::No };
         next
     }
 
@@ -323,15 +268,15 @@ impl Inner {
             Stage::Cut(code) => Next::Cut(code),
             _ if self.writable() > 0 => Next::More,
             Stage::Over(code) => Next::End(code),
-            Stage::Flushing(code) if self.waiting.is_empty() && self.in_flight == 0 => Next::End(code),
+            Stage::Flushing(code) if self.lane.len() == 0 && self.in_flight == 0 => Next::End(code),
             Stage::Farewell => Next::Done,
             Stage::Open if self.state == State::Behind => Next::CatchUp,
             Stage::Open | Stage::Flushing(_) => Next::Idle,
         }
     }
 
-    pub(super) fn rest(&mut self, rest: Rest) {
-        self.rest = rest;
+    pub(super) fn blocked(&mut self) {
+        self.rest = Rest::Blocked;
     }
 
     pub(super) fn poll_ready(&mut self, context: &Context<'_>) -> Poll<()> {
@@ -366,74 +311,30 @@ impl Inner {
         self.catch_ups
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.waiting.iter().map(|waiting| waiting.frame.bytes.len()).sum::<usize>() - self.front_written
-    }
-
-    /// How many frames at the front are written in part: none or one.
-    fn partial(&self) -> usize {
-        usize::from(self.front_written > 0)
-    }
-
-    /// How many frames at the front go before a catch-up: the one written in part, and the WebSocket protocol's own.
-    fn urgent(&self) -> usize {
-        let place = self.partial();
-        place + usize::from(self.waiting.get(place).is_some_and(|next| next.kind == Kind::Control))
+    pub(super) fn lane(&self) -> &Lane {
+        &self.lane
     }
 
     fn writable(&self) -> usize {
         match (self.stage, self.state) {
-            (Stage::Open | Stage::Flushing(_), State::CatchingUp { .. }) => self.urgent(),
-            _ => self.waiting.len(),
-        }
-    }
-
-    fn append(&mut self, kind: Kind, frame: QueuedFrame) {
-        self.insert(self.waiting.len(), kind, frame);
-    }
-
-    fn insert(&mut self, place: usize, kind: Kind, frame: QueuedFrame) {
-        debug_assert!(!frame.bytes.is_empty(), "an empty frame would never be written");
-        self.waiting.insert(place, Waiting { kind, frame });
-    }
-
-    /// Drops what is not to be kept, but never the frame that is written in part.
-    fn retain(&mut self, keep: impl Fn(&Waiting) -> bool) {
-        let mut partial = self.front_written > 0;
-        self.waiting.retain(|waiting| mem::take(&mut partial) || keep(waiting));
-        self.push_bytes =
-            self.waiting.iter().filter(|w| w.kind == Kind::Push).map(|w| w.frame.bytes.len()).sum();
-        self.give_back();
-    }
-
-    /// An idle session must cost nothing here.
-    fn give_back(&mut self) {
-        if self.waiting.is_empty() {
-            self.waiting = VecDeque::new();
+            (Stage::Open | Stage::Flushing(_), State::CatchingUp { .. }) => self.lane.urgent(),
+            _ => self.lane.len(),
         }
     }
 
     #[cfg(test)]
     pub(super) fn check_invariants(&self) {
-        let pushes = || self.waiting.iter().filter(|waiting| waiting.kind == Kind::Push);
-        assert_eq!(self.push_bytes, pushes().map(|push| push.frame.bytes.len()).sum::<usize>());
-        assert!(self.push_bytes <= self.bytes_max);
-        assert!(self.waiting.iter().all(|waiting| !waiting.frame.bytes.is_empty()));
-        match self.waiting.front() {
-            Some(front) => assert!(self.front_written < front.frame.bytes.len()),
-            None => assert_eq!((self.front_written, self.waiting.capacity()), (0, 0)),
-        }
-        let mut unwritten = self.waiting.iter().skip(self.partial());
+        self.lane.check_invariants();
+        assert!(self.lane.push_bytes() <= self.bytes_max);
         match (self.stage, self.state) {
             (Stage::Over(_) | Stage::Cut(_) | Stage::Farewell, _) => {
-                assert!(unwritten.all(|waiting| waiting.kind == Kind::Control));
+                assert!(self.lane.unwritten().all(|waiting| waiting.kind == Kind::Control));
             }
             (_, State::Behind | State::CatchingUp { overflowed: true }) => {
-                assert!(unwritten.all(|waiting| waiting.kind != Kind::Push));
+                assert!(self.lane.unwritten().all(|waiting| waiting.kind != Kind::Push));
             }
             (_, State::Live | State::CatchingUp { overflowed: false }) => {}
         }
-        assert!(pushes().filter_map(|push| push.frame.seq).is_sorted());
         if self.state == State::Behind {
             assert!(self.stuck_since.is_some());
         }

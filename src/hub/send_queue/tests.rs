@@ -54,7 +54,10 @@ impl Socket {
             if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
         });
         queue.check_invariants();
-        next.unwrap()
+        let next = next.unwrap();
+        let ready = queue.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready();
+        assert_eq!(ready, !matches!(next, Next::Idle | Next::Blocked));
+        next
     }
 
     /// Writes until there is nothing to write.
@@ -315,8 +318,8 @@ struct World {
     socket: Socket,
     head: u64,
     odd: bool,
-    /// Where a catch-up that has begun starts from.
-    base: Option<u64>,
+    /// Where a catch-up that has begun starts from, and the position of its snapshot.
+    begun: Option<(u64, u64)>,
     /// What each catch-up, by its number, covers: from after its base to its position.
     covers: Vec<(u64, u64)>,
     /// What the session never had to be told: it was not theirs then, or was purged.
@@ -373,13 +376,14 @@ impl World {
     }
 
     fn begin(&mut self) {
-        self.base = Some(self.queue.begin_catch_up().map_or(0, |seq| seq.0));
+        self.begun = Some((self.queue.begin_catch_up().map_or(0, |seq| seq.0), self.head));
     }
 
     fn finish(&mut self) {
-        if let Some(base) = self.base.take() {
-            self.queue.finish_catch_up(catch_up(self.covers.len() as u64), Seq(self.head)).unwrap();
-            self.covers.push((base, self.head));
+        let Some((base, as_of)) = self.begun.take() else { return };
+        match self.queue.finish_catch_up(catch_up(self.covers.len() as u64), Seq(as_of)) {
+            Ok(()) => self.covers.push((base, as_of)),
+            Err(Narrowed) => self.begin(),
         }
     }
 
@@ -395,7 +399,7 @@ impl World {
 
     /// Everything is told in order, once the client reads again.
     fn check_told(&mut self) {
-        for _ in 0..4 {
+        for _ in 0..6 {
             self.finish();
             match self.socket.drain(&self.queue) {
                 Next::CatchUp => self.begin(),
@@ -447,7 +451,7 @@ proptest! {
             socket: Socket::default(),
             head: 0,
             odd: true,
-            base: Some(0),
+            begun: Some((0, 0)),
             covers: Vec::new(),
             hidden: BTreeSet::new(),
             denied_from: None,

@@ -214,11 +214,9 @@ impl Member {
             Push::Presence(at) => {
                 self.presence.insert(at.conversation.clone(), at.clone());
             }
-            Push::Here { teammate, here: true } => {
-                self.here.insert(teammate.clone());
-            }
-            Push::Here { teammate, here: false } => {
-                self.here.remove(teammate);
+            Push::Here { came, went } => {
+                self.here.extend(came.iter().cloned());
+                self.here.retain(|teammate| !went.contains(teammate));
             }
             Push::Teammate { .. } | Push::Team { .. } | Push::Endpoint { .. } | Push::Organization { .. } => {
             }
@@ -251,7 +249,9 @@ impl Member {
     }
 
     fn put_mark(&mut self, conversation: &ConversationId, mark: Mark) {
-        self.marks.insert(conversation.clone(), mark);
+        if self.marks.get(conversation).is_none_or(|known| known.rev <= mark.rev) {
+            self.marks.insert(conversation.clone(), mark);
+        }
     }
 
     fn put_item(&mut self, item: &Item) {

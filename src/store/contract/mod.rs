@@ -144,7 +144,7 @@ pub(crate) async fn every_change_reads_back(store: &dyn Store) {
     assert_eq!(image.endpoints, [(e1, Seq(1)), (link, Seq(1))]);
     assert_eq!(image.tags, ["Ünïcode, \"quoted\""]);
     assert_eq!(image.conversations, [(held, Seq(1)), (between("c2", &["teammate:ada"]), Seq(1))]);
-    assert_eq!(image.marks, [(id("c1"), id("ada"), Mark { read: 1, starred: true })]);
+    assert_eq!(image.marks, [(id("c1"), id("ada"), Mark { read: 1, starred: true, rev: 1 })]);
 }
 
 pub(crate) async fn every_event_reads_back(store: &dyn Store) {
@@ -293,6 +293,10 @@ pub(crate) async fn a_batch_that_contradicts_harms_no_other(store: &dyn Store) {
     begin(store, vec![Change::Contact(contact("+1"))]).await;
     let mut twin = contact("+1");
     twin.id = id("twin");
+    let missing = patient("missing", "e1", "+2");
+    let change_of_nothing = batch("o", 1, vec![event(vec![change(Some(&missing), missing.clone(), &[])])]);
+    let outcome = store.append(change_of_nothing).await;
+    assert!(matches!(outcome, Err(StoreError::Contradiction(_))), "{outcome:?}");
     let outcomes = join_all([
         store.append(batch("p", 0, vec![small_event("p")])),
         store.append(batch("o", 1, vec![event(vec![Change::Contact(twin)])])),
@@ -355,7 +359,10 @@ pub(crate) async fn conversations_are_found_by_id_and_thread(store: &dyn Store) 
     let ids: Vec<_> = found.iter().map(|stored| stored.conversation.id.as_str()).collect();
     assert_eq!(ids, ["c1", "c2", "c3"], "each once");
     assert_eq!((&found[0].conversation, found[0].changed), (&c1, Seq(1)));
-    let marks = [(id("ada"), Mark { read: 1, starred: true }), (id("ben"), Mark { read: 2, starred: false })];
+    let marks = [
+        (id("ada"), Mark { read: 1, starred: true, rev: 1 }),
+        (id("ben"), Mark { read: 2, starred: false, rev: 2 }),
+    ];
     assert_eq!(found[0].marks, marks);
     assert!(found[1].marks.is_empty());
 }
@@ -518,7 +525,7 @@ pub(crate) async fn what_changed_is_told_or_is_too_much(store: &dyn Store) {
     let since =
         async |seq, limit| store.changed_since(&organization, &id("ada"), Seq(seq), limit).await.unwrap();
     let changed = since(1, 1).await.unwrap();
-    let starred = Mark { read: 3, starred: true };
+    let starred = Mark { read: 3, starred: true, rev: 3 };
     assert_eq!(changed.archived, [(Conversation { rev: 3, ..c1 }, Seq(3), starred)]);
     assert_eq!(changed.departed, [id("c1")], "once, although it happened twice");
     assert_eq!(changed.marked, [(id("c1"), starred)]);

@@ -148,7 +148,11 @@ pub(crate) fn message(body: &str) -> Content {
 }
 
 pub(crate) fn mark(teammate: &str, conversation: &str, read: u32, starred: bool) -> Change {
-    Change::Mark { teammate: id(teammate), conversation: id(conversation), mark: Mark { read, starred } }
+    Change::Mark {
+        teammate: id(teammate),
+        conversation: id(conversation),
+        mark: Mark { read, starred, rev: read },
+    }
 }
 
 /// Numbers that look random and are the same for the same seed.

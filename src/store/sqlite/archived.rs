@@ -42,7 +42,7 @@ pub(super) async fn page(
         return Ok(Vec::new());
     }
     let rows = sqlx::query(select_conversations!(
-        ", marks.read, marks.starred",
+        ", marks.read, marks.starred, marks.mark_rev",
         "LEFT JOIN marks ON marks.organization = c.organization AND marks.conversation = c.id \
          AND marks.teammate = $3 \
          WHERE c.organization = $1 AND c.id IN (SELECT value FROM json_each($2)) \
@@ -186,12 +186,12 @@ impl Changes<'_> {
 }
 
 const ARCHIVED_CHANGED: &str = select_conversations!(
-    ", marks.read, marks.starred",
+    ", marks.read, marks.starred, marks.mark_rev",
     "LEFT JOIN marks ON marks.organization = c.organization AND marks.conversation = c.id \
      AND marks.teammate = $2 \
      WHERE c.organization = $1 AND c.state = 'archived' AND c.changed > $3 ORDER BY c.changed, c.id LIMIT $4"
 );
 const DEPARTED: &str = "SELECT DISTINCT conversation FROM departures \
                         WHERE organization = $1 AND teammate = $2 AND seq > $3 LIMIT $4";
-const MARKED: &str = "SELECT conversation, read, starred FROM marks \
+const MARKED: &str = "SELECT conversation, read, starred, mark_rev FROM marks \
                       WHERE organization = $1 AND teammate = $2 AND changed > $3 ORDER BY changed LIMIT $4";

@@ -1,42 +1,30 @@
 //! Writing conversations, their items, and what teammates keep about them.
 
 use rotunda_protocol::conversation::ConversationState;
-use rotunda_protocol::id::OrganizationId;
 use rotunda_protocol::item::Content;
 
 use super::fault::Fault;
 use super::statements::{Statements, Values, json};
-use crate::domain::conversation::{Counterpart, State};
+use crate::domain::conversation::{Conversation, Counterpart, State};
 use crate::store::rows::{ConversationRow, Rows};
 use crate::store::words::Word;
 
 impl Statements {
     pub(super) fn conversations(&mut self, rows: &Rows) {
-        self.insert(
-            "INSERT INTO conversations (organization, id, endpoint, contact, contact_name, contact_address, \
-             title, state, assignee, assigned_by, assigned_at, items, inbound, last_kind, last_by, last_at, \
-             created_at, activity_at, rev, changed) ",
-            &rows.conversations,
-            " ON CONFLICT (organization, id) DO UPDATE SET endpoint = excluded.endpoint, \
-             contact = excluded.contact, contact_name = excluded.contact_name, \
-             contact_address = excluded.contact_address, title = excluded.title, state = excluded.state, \
-             assignee = excluded.assignee, assigned_by = excluded.assigned_by, \
-             assigned_at = excluded.assigned_at, items = excluded.items, inbound = excluded.inbound, \
-             last_kind = excluded.last_kind, last_by = excluded.last_by, last_at = excluded.last_at, \
-             created_at = excluded.created_at, activity_at = excluded.activity_at, rev = excluded.rev, \
-             changed = excluded.changed",
-            |row, ((organization, _), conversation)| push_conversation(row, organization, conversation),
-        );
+        self.conversation_rows(rows);
         self.conversation_members(rows);
         self.conversation_tags(rows);
         self.insert(
-            "INSERT INTO marks (organization, conversation, teammate, read, starred, changed) ",
+            "INSERT INTO marks (organization, conversation, teammate, read, starred, mark_rev, changed) ",
             &rows.marks,
             " ON CONFLICT (organization, conversation, teammate) DO UPDATE SET read = excluded.read, \
-             starred = excluded.starred, changed = excluded.changed",
+             starred = excluded.starred, mark_rev = excluded.mark_rev, changed = excluded.changed",
             |row, ((organization, (conversation, teammate)), (mark, changed))| {
                 row.push_bind(organization.as_str()).push_bind(conversation.as_str());
-                row.push_bind(teammate.as_str()).push_bind(mark.read).push_bind(mark.starred);
+                row.push_bind(teammate.as_str())
+                    .push_bind(mark.read)
+                    .push_bind(mark.starred)
+                    .push_bind(mark.rev);
                 row.push_bind(changed.0.cast_signed());
             },
         );
@@ -47,6 +35,45 @@ impl Statements {
             |row, (organization, teammate, seq, conversation)| {
                 row.push_bind(organization.as_str()).push_bind(teammate.as_str());
                 row.push_bind(seq.0.cast_signed()).push_bind(conversation.as_str());
+            },
+        );
+    }
+
+    /// SQLite writes every index anew that a statement's columns take part in, be they changed or not. Most
+    /// changes leave a conversation as open as it was, and cost no index by having a statement of their own.
+    fn conversation_rows(&mut self, rows: &Rows) {
+        let (in_place, whole): (Vec<_>, Vec<_>) =
+            rows.conversations.iter().partition(|(_, row)| row.stays_open());
+        self.insert(
+            "INSERT INTO conversations (organization, id, endpoint, contact_address, state, created_at, \
+             contact, contact_name, title, assignee, assigned_by, assigned_at, items, inbound, last_kind, \
+             last_by, last_at, activity_at, rev, changed) ",
+            whole,
+            " ON CONFLICT (organization, id) DO UPDATE SET endpoint = excluded.endpoint, \
+             contact_address = excluded.contact_address, state = excluded.state, \
+             created_at = excluded.created_at, contact = excluded.contact, \
+             contact_name = excluded.contact_name, title = excluded.title, assignee = excluded.assignee, \
+             assigned_by = excluded.assigned_by, assigned_at = excluded.assigned_at, items = excluded.items, \
+             inbound = excluded.inbound, last_kind = excluded.last_kind, last_by = excluded.last_by, \
+             last_at = excluded.last_at, activity_at = excluded.activity_at, rev = excluded.rev, \
+             changed = excluded.changed",
+            |values, ((organization, id), row)| {
+                values.push_bind(organization.as_str()).push_bind(id.as_str());
+                push_indexed(values, row.after);
+                push_plain(values, row);
+            },
+        );
+        self.update(
+            "UPDATE conversations AS c SET contact = news.column3, contact_name = news.column4, \
+             title = news.column5, assignee = news.column6, assigned_by = news.column7, \
+             assigned_at = news.column8, items = news.column9, inbound = news.column10, \
+             last_kind = news.column11, last_by = news.column12, last_at = news.column13, \
+             activity_at = news.column14, rev = news.column15, changed = news.column16 FROM (",
+            in_place,
+            ") AS news WHERE c.organization = news.column1 AND c.id = news.column2",
+            |values, ((organization, id), row)| {
+                values.push_bind(organization.as_str()).push_bind(id.as_str());
+                push_plain(values, row);
             },
         );
     }
@@ -115,24 +142,38 @@ impl Statements {
     }
 }
 
-fn push_conversation(values: Values, organization: &OrganizationId, row: &ConversationRow) {
-    let conversation = row.after;
-    values.push_bind(organization.as_str()).push_bind(conversation.id.as_str());
+/// The columns that never change, and those that indexes ask for.
+fn push_indexed(values: Values, conversation: &Conversation) {
     match &conversation.counterpart {
         Counterpart::Contact { endpoint, contact } => {
-            values.push_bind(endpoint.as_str()).push_bind(contact.id.as_str());
-            values.push_bind(contact.name.as_str()).push_bind(contact.address.as_str());
-            values.push("NULL");
+            values.push_bind(endpoint.as_str()).push_bind(contact.address.as_str());
         }
-        Counterpart::Team { title } => {
-            values.push("NULL").push("NULL").push("NULL").push("NULL").push_bind(title.as_str());
+        Counterpart::Team { .. } => {
+            values.push("NULL").push("NULL");
         }
     }
-    let (state, assignment) = match &conversation.state {
-        State::Open { assignment } => (ConversationState::Open, assignment.as_ref()),
-        State::Archived => (ConversationState::Archived, None),
+    let state = match conversation.state {
+        State::Open { .. } => ConversationState::Open,
+        State::Archived => ConversationState::Archived,
     };
-    values.push_bind(state.word());
+    values.push_bind(state.word()).push_bind(conversation.created_at);
+}
+
+/// The other columns.
+fn push_plain(values: Values, row: &ConversationRow) {
+    let conversation = row.after;
+    match &conversation.counterpart {
+        Counterpart::Contact { contact, .. } => {
+            values.push_bind(contact.id.as_str()).push_bind(contact.name.as_str()).push("NULL");
+        }
+        Counterpart::Team { title } => {
+            values.push("NULL").push("NULL").push_bind(title.as_str());
+        }
+    }
+    let assignment = match &conversation.state {
+        State::Open { assignment } => assignment.as_ref(),
+        State::Archived => None,
+    };
     values.push_bind(assignment.map(|assignment| assignment.to.to_string()));
     values.push_bind(assignment.map(|assignment| assignment.by.to_string()));
     values.push_bind(assignment.map(|assignment| assignment.at));
@@ -141,7 +182,7 @@ fn push_conversation(values: Values, organization: &OrganizationId, row: &Conver
     values.push_bind(last.map(|last| last.kind.word()));
     values.push_bind(last.map(|last| last.by.to_string()));
     values.push_bind(last.map(|last| last.at));
-    values.push_bind(conversation.created_at).push_bind(conversation.activity_at);
+    values.push_bind(conversation.activity_at);
     values.push_bind(conversation.rev.cast_signed()).push_bind(row.changed.0.cast_signed());
 }
 

@@ -188,6 +188,7 @@ pub(super) fn mark(row: &SqliteRow) -> Result<Mark, Fault> {
     Ok(Mark {
         read: row.try_get::<Option<u32>, _>("read")?.unwrap_or_default(),
         starred: row.try_get::<Option<bool>, _>("starred")?.unwrap_or_default(),
+        rev: row.try_get::<Option<u32>, _>("mark_rev")?.unwrap_or_default(),
     })
 }
 

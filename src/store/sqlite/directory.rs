@@ -40,7 +40,7 @@ impl Statements {
     }
 
     fn profiles(&mut self, rows: &Rows) {
-        self.insert(
+        self.update(
             "UPDATE organizations SET name = news.column2, kind = news.column3, assignment = news.column4, \
              viewing = news.column5, typing = news.column6, assign_non_member = news.column7, \
              reply_claims = news.column8, profile_changed = news.column9 FROM (",

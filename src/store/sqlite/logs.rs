@@ -49,7 +49,7 @@ impl Statements {
                 row.push_bind(birth.epoch.cast_signed()).push_bind(&birth.cursor_key[..]);
             },
         );
-        self.insert(
+        self.update(
             "UPDATE organizations SET head = news.column2 FROM (",
             heads,
             ") AS news WHERE organizations.id = news.column1",

@@ -1,5 +1,6 @@
 //! Opening the file: made if there is none, checked if there is one, brought up to this release.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -8,23 +9,30 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, SqlSafeStr, SqliteConnection};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use super::SqliteStore;
+use super::checkpoint::Checkpointer;
 use super::fault::{is_damage, is_no_database};
 use super::statements::STATEMENTS_PREPARED;
-use super::writer::Writer;
+use super::writer::{Checkpoints, Request, Writer};
 
 /// Connections that read: reads are short, and more than this many at once only compete for the processors.
 const READERS: u32 = 4;
 /// How long a read waits for a connection before it gives up.
 const READER_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Pages that the writer keeps, in KiB: it rewrites the rows of what is busy, again and again.
+const WRITER_CACHE_KIB: u32 = 64 << 10;
 /// Rows that a reader may be ahead of who takes them in: spares a change of threads for most of them.
 const ROWS_AHEAD: usize = 256;
 /// Batches that may wait for the writer; who comes then waits for a place.
 const REQUESTS_MAX: usize = 1024;
 /// The write-ahead log is cut back to this size, in bytes, when it has grown beyond.
 const LOG_BYTES_MAX: u32 = 64 << 20;
+/// A log of this many pages, as many as those bytes, is brought in by the writer itself: the checkpointer
+/// does not keep up.
+const LOG_PAGES_MAX: u32 = LOG_BYTES_MAX / 4096;
 /// Files up to this size, in bytes, are checked whole at each start: about a second's reading.
 const CHECK_WHOLE_BYTES_MAX: u64 = 256 << 20;
 /// What is checked of larger files: the tables that every start reads, and that are always small.
@@ -97,25 +105,56 @@ impl Default for Settings {
 /// Opens a database and starts its writer.
 pub(super) async fn open(path: &Path, settings: Settings) -> Result<SqliteStore, OpenError> {
     let unavailable = |source| OpenError::Unavailable { path: path.into(), source };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| unavailable(error.into()))?;
-    }
+    create(path).map_err(|error| unavailable(error.into()))?;
     let writing = writing(path, &settings);
-    let mut connection =
-        writing.clone().create_if_missing(true).connect().await.map_err(|error| not_opened(path, error))?;
+    let mut connection = writing.connect().await.map_err(|error| not_opened(path, error))?;
     check(path, &mut connection).await?;
     migrate(path, &mut connection).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(READER_WAIT_MAX)
         .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
         .connect_with(reading(path, &settings))
         .await
         .map_err(|error| not_opened(path, error))?;
+    let beside = writing.connect().await.map_err(|error| not_opened(path, error))?;
     let (requests, inbox) = mpsc::channel(REQUESTS_MAX);
     let transactions = Arc::new(AtomicU64::new(0));
-    tokio::spawn(Writer::new(writing, connection, inbox, Arc::clone(&transactions)).run());
+    let writer = Writer {
+        checkpoints: start_checkpointer(beside, requests.downgrade()),
+        options: writing,
+        connection: Some(connection),
+        requests: inbox,
+        transactions: Arc::clone(&transactions),
+        refs_since_prune: 0,
+    };
+    tokio::spawn(writer.run());
     Ok(SqliteStore { readers, requests, transactions })
+}
+
+/// Makes the file, for nobody else's eyes, and its folders, unless they are there. SQLite takes an empty file
+/// as an empty database, and gives the files that it puts beside it the same permissions.
+fn create(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn start_checkpointer(connection: SqliteConnection, writer: mpsc::WeakSender<Request>) -> Checkpoints {
+    let (committed, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+    let checkpointer =
+        Checkpointer { connection, committed: Arc::clone(&committed), writer, stop: stop.clone() };
+    Checkpoints { committed, stop, task: tokio::spawn(checkpointer.run()) }
 }
 
 fn writing(path: &Path, settings: &Settings) -> SqliteConnectOptions {
@@ -127,6 +166,8 @@ fn writing(path: &Path, settings: &Settings) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(settings.busy_timeout)
         .statement_cache_capacity(STATEMENTS_PREPARED)
+        .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
+        .pragma("wal_autocheckpoint", LOG_PAGES_MAX.to_string())
         .pragma("journal_size_limit", LOG_BYTES_MAX.to_string())
         .disable_statement_logging();
     match settings.pages_max {

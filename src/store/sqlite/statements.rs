@@ -19,14 +19,24 @@ pub(super) type Values<'q, 'v> = &'q mut Separated<'v, Sqlite, &'static str>;
 
 /// Statements to be executed in order.
 #[derive(Default)]
-pub(super) struct Statements(Vec<(QueryBuilder<Sqlite>, usize)>);
+pub(super) struct Statements(Vec<Statement>);
+
+struct Statement {
+    query: QueryBuilder<Sqlite>,
+    rows: usize,
+    /// Each of its rows has to be there already.
+    updates: bool,
+}
 
 impl Statements {
     /// Executes them. The caller commits.
     pub(super) async fn execute(self, connection: &mut SqliteConnection) -> Result<(), Fault> {
-        for (mut query, rows) in self.0 {
+        for Statement { mut query, rows, updates } in self.0 {
             let persistent = rows <= ROWS_PREPARED_MAX || rows == ROWS_MAX;
-            query.build().persistent(persistent).execute(&mut *connection).await?;
+            let done = query.build().persistent(persistent).execute(&mut *connection).await?;
+            if updates && done.rows_affected() != rows as u64 {
+                return Err(Fault::Contradiction("a row that changes is not there".into()));
+            }
         }
         Ok(())
     }
@@ -39,15 +49,37 @@ impl Statements {
         after: &str,
         push: impl Fn(Values, T),
     ) {
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
+        self.push(before, rows, after, push, false);
+    }
+
+    /// The same, where each row has to be there already.
+    pub(super) fn update<T>(
+        &mut self,
+        before: &str,
+        rows: impl IntoIterator<Item = T>,
+        after: &str,
+        push: impl Fn(Values, T),
+    ) {
+        self.push(before, rows, after, push, true);
+    }
+
+    fn push<T>(
+        &mut self,
+        before: &str,
+        rows: impl IntoIterator<Item = T>,
+        after: &str,
+        push: impl Fn(Values, T),
+        updates: bool,
+    ) {
+        let mut left = rows.into_iter().peekable();
+        while left.peek().is_some() {
             let mut query = QueryBuilder::new(before);
-            let mut count = 0;
-            query.push_values(rows.by_ref().take(ROWS_MAX).inspect(|_| count += 1), |mut values, row| {
+            let mut rows = 0;
+            query.push_values(left.by_ref().take(ROWS_MAX).inspect(|_| rows += 1), |mut values, row| {
                 push(&mut values, row);
             });
             query.push(after);
-            self.0.push((query, count));
+            self.0.push(Statement { query, rows, updates });
         }
     }
 }

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 use tempfile::TempDir;
 
 use super::open::{self, Settings};
+use super::writer::Request;
 use super::{OpenError, SqliteStore};
 use crate::domain::event::{Event, Seq};
 use crate::store::contract::sample::{NOON, batch, event, id, record, small_event};
@@ -77,6 +78,31 @@ async fn closing_leaves_one_file_and_answers_what_comes_later() {
     assert!(is_unavailable(&store.append(batch("late", 0, vec![small_event("t")])).await));
     assert!(is_unavailable(&store.load(&id("o1")).await));
     store.close().await.unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_for_nobody_elses_eyes() {
+    use std::os::unix::fs::PermissionsExt;
+    let (store, folder) = fresh().await;
+    store.append(batch("o", 0, vec![small_event("t")])).await.unwrap();
+    let files = std::fs::read_dir(folder.path().join("data")).unwrap().map(Result::unwrap);
+    let modes: Vec<_> = files.map(|file| file.metadata().unwrap().permissions().mode() & 0o777).collect();
+    assert_eq!(modes, [0o600; 3], "the file, its log and its shared memory");
+}
+
+#[tokio::test]
+async fn a_checkpoint_brings_the_log_into_the_file() {
+    let (store, folder) = fresh().await;
+    store.append(batch("o", 0, vec![small_event("first")])).await.unwrap();
+    store.requests.send(Request::Checkpoint).await.unwrap();
+    store.append(batch("o", 1, vec![small_event("second")])).await.unwrap();
+    let without_log = folder.path().join("copy.db");
+    std::fs::copy(database(&folder), &without_log).unwrap();
+    let mut somebody = somebody(&without_log).await;
+    let head: i64 =
+        sqlx::query_scalar("SELECT head FROM organizations").fetch_one(&mut somebody).await.unwrap();
+    assert_eq!(head, 1);
 }
 
 #[tokio::test]

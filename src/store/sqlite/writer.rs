@@ -10,8 +10,11 @@ use rotunda_protocol::Millis;
 use rotunda_protocol::id::OrganizationId;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
+use super::checkpoint::checkpoint;
 use super::fault::{Fault, is_no_transaction};
 use super::logs::Birth;
 use super::statements::{Statements, json};
@@ -36,6 +39,8 @@ const PRUNE_MAX: i64 = 512;
 pub(super) enum Request {
     /// Append a batch.
     Append(Waiting),
+    /// Bring the little that is left of the log into the file, so that it begins anew.
+    Checkpoint,
     /// Finish: everything asked before is done before.
     Close(oneshot::Sender<Result<(), Fault>>),
 }
@@ -50,58 +55,59 @@ pub(super) struct Waiting {
 /// The writer. It ends when it is told to close, or when nobody is left who could ask it anything.
 #[derive(Debug)]
 pub(super) struct Writer {
-    options: SqliteConnectOptions,
-    /// None after a fault that left it in doubt; made anew by the next transaction.
-    connection: Option<SqliteConnection>,
-    requests: mpsc::Receiver<Request>,
-    transactions: Arc<AtomicU64>,
-    refs_since_prune: usize,
+    pub(super) options: SqliteConnectOptions,
+    /// None after a fault that left it in doubt; made anew, by `options`, by the next transaction.
+    pub(super) connection: Option<SqliteConnection>,
+    pub(super) requests: mpsc::Receiver<Request>,
+    pub(super) checkpoints: Checkpoints,
+    /// How many were committed.
+    pub(super) transactions: Arc<AtomicU64>,
+    pub(super) refs_since_prune: usize,
+}
+
+/// The writer's end of the checkpointer.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    pub(super) committed: Arc<Notify>,
+    pub(super) stop: CancellationToken,
+    pub(super) task: JoinHandle<()>,
 }
 
 impl Writer {
-    /// A writer on this connection, which `options` would make again.
-    pub(super) fn new(
-        options: SqliteConnectOptions,
-        connection: SqliteConnection,
-        requests: mpsc::Receiver<Request>,
-        transactions: Arc<AtomicU64>,
-    ) -> Self {
-        Self { options, connection: Some(connection), requests, transactions, refs_since_prune: 0 }
-    }
-
     /// Writes until it is told to close.
     pub(super) async fn run(mut self) {
         while let Some(request) = self.requests.recv().await {
-            let mut next = Some(request);
-            let mut group = Vec::new();
-            let mut events = 0;
-            let closing = loop {
-                match next {
-                    Some(Request::Append(waiting)) => {
-                        events += waiting.batch.events.len();
-                        group.push(waiting);
-                    }
-                    Some(Request::Close(done)) => break Some(done),
-                    None => break None,
-                }
-                if group.len() >= BATCHES_MAX || events >= EVENTS_MAX {
-                    break None;
-                }
-                next = self.requests.try_recv().ok();
-            };
+            let (group, last) = self.drain(request);
             self.commit_all(group).await;
-            if let Some(done) = closing {
-                // Whoever closes may have stopped waiting; the writer ends all the same.
-                drop(done.send(self.close().await));
-                return;
+            match last {
+                None | Some(Request::Append(_)) => {}
+                Some(Request::Checkpoint) => self.checkpoint().await,
+                Some(Request::Close(done)) => {
+                    // Whoever closes may have stopped waiting; the writer ends all the same.
+                    drop(done.send(self.close().await));
+                    return;
+                }
             }
         }
         if let Err(fault) = self.close().await {
-            tracing::warn!(
-                ?fault,
-                "the database was not closed cleanly; its log is read again at the next start"
-            );
+            tracing::warn!(?fault, "the database was not closed cleanly; the next start reads its log again");
         }
+    }
+
+    /// The batches that wait, and the request after them if it is another one.
+    fn drain(&mut self, first: Request) -> (Vec<Waiting>, Option<Request>) {
+        let mut group = Vec::new();
+        let mut events = 0;
+        let mut next = Some(first);
+        while let Some(Request::Append(waiting)) = next {
+            events += waiting.batch.events.len();
+            group.push(waiting);
+            if group.len() >= BATCHES_MAX || events >= EVENTS_MAX {
+                return (group, None);
+            }
+            next = self.requests.try_recv().ok();
+        }
+        (group, next)
     }
 
     /// Commits a group of batches and answers each.
@@ -143,6 +149,7 @@ impl Writer {
             self.connection = Some(connection);
             if written {
                 self.transactions.fetch_add(1, Ordering::Relaxed);
+                self.checkpoints.committed.notify_one();
             }
             return Ok(appended);
         }
@@ -185,9 +192,20 @@ impl Writer {
         Ok((appended, true))
     }
 
+    async fn checkpoint(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        if let Err(fault) = checkpoint(connection).await {
+            tracing::warn!(?fault, "could not bring the end of the write-ahead log into the file");
+        }
+    }
+
     /// Brings everything from the write-ahead log into the file, and closes it.
-    async fn close(mut self) -> Result<(), Fault> {
-        let Some(mut connection) = self.connection.take() else { return Ok(()) };
+    async fn close(self) -> Result<(), Fault> {
+        self.checkpoints.stop.cancel();
+        if let Err(error) = self.checkpoints.task.await {
+            tracing::error!(%error, "the checkpointer has failed");
+        }
+        let Some(mut connection) = self.connection else { return Ok(()) };
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
         connection.close().await?;
         Ok(())

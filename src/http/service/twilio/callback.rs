@@ -69,7 +69,7 @@ pub(super) fn sms(fields: &Fields<'_>) -> Result<Delivery, Problem> {
     Ok(fields.delivery(format!("sms:{sid}"), [fields.need("From")?, fields.need("To")?], content))
 }
 
-/// A call that has ended. While it rings or lasts there is nothing to deliver.
+/// A call that has ended, either way. While it rings or lasts there is nothing to deliver.
 pub(super) fn voice(fields: &Fields<'_>) -> Result<Option<Delivery>, Problem> {
     let (sid, outcome) = (fields.need("CallSid")?, fields.need("CallStatus")?);
     if !matches!(outcome, "completed" | "busy" | "no-answer" | "failed" | "canceled") {
@@ -77,11 +77,11 @@ pub(super) fn voice(fields: &Fields<'_>) -> Result<Option<Delivery>, Problem> {
     }
     let (from, to) = (fields.need("From")?, fields.need("To")?);
     let outbound = fields.get("Direction").is_some_and(|direction| direction.starts_with("outbound"));
-    // Of an outbound call, `To` is the contact: they stand on the other side of the endpoint all the same.
+    // Of an outbound call `To` is the contact: `from` of what is delivered is always the side outside.
     let (direction, sides) =
         if outbound { (Direction::Out, [to, from]) } else { (Direction::In, [from, to]) };
-    let content =
-        Content::Call { direction, outcome: outcome.into(), seconds: fields.number("CallDuration") };
+    let seconds = fields.number("CallDuration");
+    let content = Content::Call { direction, outcome: outcome.into(), seconds };
     Ok(Some(fields.delivery(format!("call:{sid}:{outcome}"), sides, content)))
 }
 
@@ -170,6 +170,7 @@ mod tests {
         ];
         let inbound = on(&form, voice).unwrap().unwrap().inbound;
         assert_eq!((inbound.from.as_str(), inbound.to.as_str()), ("+14155550199", "+14155550100"));
+        assert!(matches!(inbound.content, Content::Call { direction: Direction::Out, .. }));
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(super) async fn sms(
     door.deliver(&organization, callback::sms(&webhook.fields())?).await
 }
 
-/// A call has changed: the status callback of a number. Only the end of a call becomes an item.
+/// A call has changed: the status callback of a number. Only the end of a call becomes an item, whoever rang.
 #[utoipa::path(
     post, path = "/v1/organizations/{organization}/twilio/voice", tag = "twilio", security(("twilio" = [])),
     params(("organization" = OrganizationId, Path, description = "Whose number")),
@@ -152,12 +152,16 @@ fn pairs(text: &[u8]) -> Vec<(String, String)> {
 impl Door {
     async fn deliver(&self, organization: &OrganizationId, delivery: Delivery) -> Result<Response, Problem> {
         let Delivery { key, inbound } = delivery;
-        let actor = Actor::Service(SERVICE.into());
+        let (actor, to) = (Actor::Service(SERVICE.into()), inbound.to.clone());
         match self.hub.call(organization, actor, key.clone(), Command::Receive(inbound)).await {
             Ok(_) => Ok(nothing_to_say()),
             Err(Refusal::RefReused) => {
                 debug!(%organization, key, "delivered before, with other content: the first is kept");
                 Ok(nothing_to_say())
+            }
+            Err(Refusal::NotFound) => {
+                warn!(%organization, key, to, "Twilio delivered to a number that no endpoint has");
+                Err(Problem::no_endpoint(&to))
             }
             Err(refusal) => {
                 warn!(%organization, key, code = refusal.code(), "Twilio's delivery was refused: {}", problem::advice(&refusal));

@@ -176,6 +176,7 @@ CREATE TABLE marks (
     teammate TEXT NOT NULL,
     read INTEGER NOT NULL,                  -- the number of the newest item read
     starred INTEGER NOT NULL,
+    mark_rev INTEGER NOT NULL,
     changed INTEGER NOT NULL,
     PRIMARY KEY (organization, conversation, teammate),
     FOREIGN KEY (organization, conversation) REFERENCES conversations (organization, id) ON DELETE CASCADE

@@ -1,0 +1,48 @@
+# Two commands are enough: `make run` and `make test`. `make` alone lists them.
+
+CARGO ?= cargo
+# What the demo listens on and where it keeps its data.
+LISTEN ?= 127.0.0.1:4400
+DATA ?= rotunda-demo
+
+# Debian packages that the tests need. None yet: the tests bring everything along.
+PACKAGES :=
+
+.PHONY: help run test packages lint unit
+
+help:
+	@echo "make run    builds the hub and starts it with a demo practice (LISTEN=$(LISTEN) DATA=$(DATA))"
+	@echo "make test   installs what the tests need and passes them all"
+
+# A release build: the demo should feel like the real thing. The first build takes some minutes.
+run:
+	$(CARGO) build --release --locked --bin rotunda
+	@exec "$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/rotunda" \
+		demo --listen $(LISTEN) --data $(DATA)
+
+test: packages lint unit
+
+# As root missing packages are installed; otherwise whoever runs this is told which command does.
+packages:
+	@missing=""; \
+	for package in $(PACKAGES); do dpkg -s "$$package" >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ]; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
+	else \
+		echo "The tests need Debian packages that are not installed. Run:" >&2; \
+		echo "  sudo apt-get install$$missing" >&2; \
+		exit 1; \
+	fi
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+# nextest runs tests side by side and shows what is slow; without it cargo's own runner does the same tests.
+unit:
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run --workspace --locked; \
+	else \
+		$(CARGO) test --workspace --locked; \
+	fi

@@ -1,0 +1,178 @@
+//! The frames of a send queue in their order, the first of them perhaps written in part, and their sums.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::mem;
+
+use bytes::Bytes;
+
+use super::{About, QueuedFrame};
+
+/// What a waiting frame is to the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// May be dropped for a catch-up.
+    Push,
+    /// Somebody waits for it.
+    Answer,
+    /// Takes the place of dropped pushes, or is the welcome.
+    CatchUp,
+    /// Belongs to the WebSocket protocol.
+    Control,
+}
+
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) kind: Kind,
+    pub(super) frame: QueuedFrame,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    waiting: VecDeque<Waiting>,
+    /// Bytes of the first waiting frame that have left. Above 0, the frame must be finished or the connection cut.
+    front_written: usize,
+    /// Bytes of all waiting pushes.
+    push_bytes: usize,
+    /// How many waiting frames are answers.
+    answers: u32,
+}
+
+impl Lane {
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn push_bytes(&self) -> usize {
+        self.push_bytes
+    }
+
+    pub(super) fn answers(&self) -> u32 {
+        self.answers
+    }
+
+    /// Bytes that wait, of all kinds.
+    pub(super) fn bytes(&self) -> usize {
+        self.waiting.iter().map(|waiting| waiting.frame.bytes.len()).sum::<usize>() - self.front_written
+    }
+
+    /// The frame that is written in part.
+    pub(super) fn partial(&self) -> Option<&Waiting> {
+        self.waiting.front().filter(|_| self.front_written > 0)
+    }
+
+    pub(super) fn any(&self, is: impl Fn(&Waiting) -> bool) -> bool {
+        self.waiting.iter().any(is)
+    }
+
+    /// How many frames at the front go before a catch-up: the one written in part, and the WebSocket protocol's own.
+    pub(super) fn urgent(&self) -> usize {
+        let place = self.boundary();
+        place + usize::from(self.waiting.get(place).is_some_and(|next| next.kind == Kind::Control))
+    }
+
+    pub(super) fn append(&mut self, kind: Kind, frame: QueuedFrame) {
+        self.insert(self.waiting.len(), kind, frame);
+    }
+
+    /// Before all pushes and answers, but behind a catch-up that is not written yet: it may be the welcome.
+    pub(super) fn insert_catch_up(&mut self, frame: QueuedFrame) {
+        let place = self.urgent();
+        let before = self.waiting.iter().skip(place).take_while(|next| next.kind == Kind::CatchUp).count();
+        self.insert(place + before, Kind::CatchUp, frame);
+    }
+
+    /// At the next boundary between frames, in place of one that still waits there.
+    pub(super) fn set_control(&mut self, bytes: Bytes) {
+        let place = self.boundary();
+        match self.waiting.get_mut(place).filter(|next| next.kind == Kind::Control) {
+            Some(next) => next.frame.bytes = bytes,
+            None => self.insert(place, Kind::Control, QueuedFrame { bytes, seq: None, about: About::Anyone }),
+        }
+    }
+
+    /// Drops what is not to be kept, but never the frame that is written in part.
+    pub(super) fn retain(&mut self, keep: impl Fn(&Waiting) -> bool) {
+        let mut partial = self.front_written > 0;
+        self.waiting.retain(|waiting| mem::take(&mut partial) || keep(waiting));
+        (self.push_bytes, self.answers) = (0, 0);
+        for waiting in &self.waiting {
+            match waiting.kind {
+                Kind::Push => self.push_bytes += waiting.frame.bytes.len(),
+                Kind::Answer => self.answers += 1,
+                Kind::CatchUp | Kind::Control => {}
+            }
+        }
+        self.give_back();
+    }
+
+    /// Puts what is left of the first frames, at most `most`, into the slices, and says how many that were.
+    pub(super) fn slices<'a>(&'a self, most: usize, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut filled = 0;
+        for (slice, waiting) in slices.iter_mut().zip(self.waiting.iter().take(most)) {
+            let written = if filled == 0 { self.front_written } else { 0 };
+            *slice = IoSlice::new(&waiting.frame.bytes[written..]);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// Takes the first frame out if it has left with these bytes, and leaves those that were not its own.
+    pub(super) fn advance(&mut self, bytes: &mut usize) -> Option<Waiting> {
+        let left = self.waiting.front()?.frame.bytes.len() - self.front_written;
+        if *bytes < left {
+            self.front_written += mem::take(bytes);
+            return None;
+        }
+        *bytes -= left;
+        self.front_written = 0;
+        let gone = self.waiting.pop_front()?;
+        match gone.kind {
+            Kind::Push => self.push_bytes -= gone.frame.bytes.len(),
+            Kind::Answer => self.answers -= 1,
+            Kind::CatchUp | Kind::Control => {}
+        }
+        self.give_back();
+        Some(gone)
+    }
+
+    fn insert(&mut self, place: usize, kind: Kind, frame: QueuedFrame) {
+        debug_assert!(!frame.bytes.is_empty(), "an empty frame would never be written");
+        match kind {
+            Kind::Push => self.push_bytes += frame.bytes.len(),
+            Kind::Answer => self.answers += 1,
+            Kind::CatchUp | Kind::Control => {}
+        }
+        self.waiting.insert(place, Waiting { kind, frame });
+    }
+
+    /// The place behind the frame that is written in part.
+    fn boundary(&self) -> usize {
+        usize::from(self.front_written > 0)
+    }
+
+    /// An idle session must cost nothing here.
+    fn give_back(&mut self) {
+        if self.waiting.is_empty() {
+            self.waiting = VecDeque::new();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn unwritten(&self) -> impl Iterator<Item = &Waiting> {
+        self.waiting.iter().skip(self.boundary())
+    }
+
+    #[cfg(test)]
+    pub(super) fn check_invariants(&self) {
+        let pushes = || self.waiting.iter().filter(|waiting| waiting.kind == Kind::Push);
+        assert_eq!(self.push_bytes, pushes().map(|push| push.frame.bytes.len()).sum::<usize>());
+        assert!(pushes().filter_map(|push| push.frame.seq).is_sorted());
+        let answers = self.waiting.iter().filter(|waiting| waiting.kind == Kind::Answer).count();
+        assert_eq!(self.answers as usize, answers);
+        match self.waiting.front() {
+            Some(front) => assert!(self.front_written < front.frame.bytes.len()),
+            None => assert_eq!((self.front_written, self.waiting.capacity()), (0, 0)),
+        }
+    }
+}

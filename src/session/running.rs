@@ -1,0 +1,196 @@
+//! A session after its handshake: waits for whoever has something to do, does it without waiting, and so on to
+//! its end.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rotunda_protocol::Millis;
+use rotunda_protocol::ask::Ask;
+use rotunda_protocol::close::CloseCode;
+use rotunda_protocol::command::Command;
+use rotunda_protocol::frame::{Answer, ClientFrame, Ref, Signal};
+use tokio::time::{Instant, sleep_until};
+
+use super::handshake::Seated;
+use super::inbound::{self, Inbound};
+use super::line::{Line, Turn};
+use super::token::{Subject, TokenError};
+use super::{End, Node};
+use crate::clock;
+use crate::hub::Seat;
+use crate::hub::send_queue::{Next, Permit};
+use crate::hub::wire;
+
+/// Messages taken in one turn; then the other side has a turn.
+const MESSAGES_MAX: usize = 16;
+
+/// The longest session without a renewal, whatever its token says: a year keeps the clock's arithmetic sound.
+const SESSION_MAX: Duration = Duration::from_hours(365 * 24);
+
+struct Running<P> {
+    node: Arc<Node>,
+    line: Line,
+    seat: P,
+    subject: Subject,
+    expires_at: Instant,
+}
+
+/// What a session needs of its seat in the hub. Nothing here waits.
+pub(super) trait Place: Send + 'static {
+    /// Starts a command; the permit is dropped after its answer is queued.
+    fn call(&self, r#ref: Ref, command: Command, permit: Permit);
+    /// Starts answering a question; the permit is dropped after its answer is queued.
+    fn ask(&self, r#ref: Ref, ask: Ask, permit: Permit);
+    /// Passes on something fleeting.
+    fn signal(&self, signal: Signal);
+    /// Starts a catch-up, once what an overflow left is written.
+    fn catch_up(&self);
+}
+
+impl Place for Seat {
+    fn call(&self, r#ref: Ref, command: Command, permit: Permit) {
+        self.call(r#ref, command, permit);
+    }
+
+    fn ask(&self, r#ref: Ref, ask: Ask, permit: Permit) {
+        self.ask(r#ref, ask, permit);
+    }
+
+    fn signal(&self, signal: Signal) {
+        self.signal(signal);
+    }
+
+    fn catch_up(&self) {
+        self.catch_up();
+    }
+}
+
+/// Runs a session to its end.
+pub(super) async fn run<P: Place>(node: Arc<Node>, line: Line, seated: Seated<P>) {
+    let Seated { seat, subject } = seated;
+    let expires_at = instant(subject.ends_at);
+    let mut running = Running { node, line, seat, subject, expires_at };
+    let end = running.until_end().await;
+    let Running { node, line, seat, .. } = running;
+    // The room need not wait for the goodbye, which is rare and large.
+    drop(seat);
+    Box::pin(line.finish(end, &node.limits)).await;
+}
+
+impl<P: Place> Running<P> {
+    async fn until_end(&mut self) -> End {
+        let mut timer = pin!(sleep_until(self.due()));
+        loop {
+            let done = match self.line.turn(timer.as_mut()).await {
+                Turn::Outbound => self.outbound(),
+                Turn::Inbound => self.inbound(),
+                Turn::Timer => {
+                    let done = self.timer();
+                    timer.as_mut().reset(self.due());
+                    done
+                }
+            };
+            if let Err(end) = done {
+                return end;
+            }
+            if self.expires_at < timer.deadline() {
+                timer.as_mut().reset(self.expires_at);
+            }
+        }
+    }
+
+    fn outbound(&mut self) -> Result<(), End> {
+        match self.line.write() {
+            Ok(Next::CatchUp) => self.seat.catch_up(),
+            Ok(Next::End(code)) => return Err(End::Code(code)),
+            Ok(Next::Cut(code)) => return Err(End::Cut(code)),
+            Ok(Next::More | Next::Blocked | Next::Idle | Next::Done) => {}
+            Err(_) => return Err(End::Gone),
+        }
+        Ok(())
+    }
+
+    fn inbound(&mut self) -> Result<(), End> {
+        for _ in 0..MESSAGES_MAX {
+            let Some((came_as, bytes)) = self.line.receive()? else { break };
+            match inbound::read(self.line.codec, came_as, &bytes) {
+                Inbound::Frame(frame) => self.apply(frame)?,
+                Inbound::Refused(r#ref, refusal) => self.line.answer(r#ref, refusal.into()),
+                Inbound::Ignored => {}
+                Inbound::Broken(code) => return Err(End::Code(code)),
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, frame: ClientFrame) -> Result<(), End> {
+        let in_flight_max = self.node.limits.in_flight_max;
+        match frame {
+            ClientFrame::Call { r#ref, command } => match self.line.queue.permit(in_flight_max) {
+                Ok(permit) => self.seat.call(r#ref, command, permit),
+                Err(refusal) => self.line.answer(r#ref, refusal.into()),
+            },
+            ClientFrame::Ask { r#ref, ask } => match self.line.queue.permit(in_flight_max) {
+                Ok(permit) => self.seat.ask(r#ref, ask, permit),
+                Err(refusal) => self.line.answer(r#ref, refusal.into()),
+            },
+            ClientFrame::Signal { signal } => self.seat.signal(signal),
+            ClientFrame::Renew { r#ref, token } => return self.renew(r#ref, &token),
+            // There is one to a connection.
+            ClientFrame::Hello { .. } => return Err(End::Code(CloseCode::MalformedFrame)),
+        }
+        Ok(())
+    }
+
+    fn renew(&mut self, r#ref: Ref, token: &str) -> Result<(), End> {
+        let renewed = match self.node.tokens.verify(token, clock::now_millis()) {
+            Ok(renewed) => renewed,
+            Err(TokenError::Expired) => return Err(End::Code(CloseCode::TokenExpired)),
+            Err(TokenError::Rejected) => return Err(End::Code(CloseCode::TokenRejected)),
+        };
+        let same =
+            renewed.organization == self.subject.organization && renewed.teammate == self.subject.teammate;
+        if !same {
+            return Err(End::Code(CloseCode::TokenRejected));
+        }
+        self.expires_at = instant(renewed.ends_at);
+        self.line.answer(r#ref, Answer::Renewed);
+        Ok(())
+    }
+
+    fn timer(&mut self) -> Result<(), End> {
+        let (now, limits) = (Instant::now(), &self.node.limits);
+        if now >= self.expires_at {
+            return Err(End::Code(CloseCode::TokenExpired));
+        }
+        if now >= self.line.heard_at + limits.silence_max() {
+            return Err(End::Code(CloseCode::HeartbeatMissed));
+        }
+        if self.line.queue.stuck_since().is_some_and(|since| now >= since + limits.behind_max) {
+            return Err(End::Code(CloseCode::Behind));
+        }
+        // While something waits for the socket, a beat would wait behind it.
+        if now >= self.line.wrote_at + limits.heartbeat && self.line.queue.bytes() == 0 {
+            self.line.send(wire::beat(self.line.codec));
+        }
+        Ok(())
+    }
+
+    /// When the clock has something to do next, as far as is known now. It looks again at least once a heartbeat.
+    fn due(&self) -> Instant {
+        let (now, limits) = (Instant::now(), &self.node.limits);
+        let beat = self.line.wrote_at + limits.heartbeat;
+        let stuck = self.line.queue.stuck_since().map(|since| since + limits.behind_max);
+        [Some(self.line.heard_at + limits.silence_max()), Some(self.expires_at), stuck]
+            .into_iter()
+            .flatten()
+            .fold(if beat > now { beat } else { now + limits.heartbeat }, Instant::min)
+    }
+}
+
+/// A time of the clock on the wall as one of the clock that timers go by.
+fn instant(at: Millis) -> Instant {
+    let left = u64::try_from(at - clock::now_millis()).unwrap_or(0);
+    Instant::now() + Duration::from_millis(left).min(SESSION_MAX)
+}

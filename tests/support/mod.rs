@@ -1,0 +1,9 @@
+//! What the tests stand on: a node on a free port, a client of the public protocol, plain HTTP.
+
+pub(crate) mod client;
+pub(crate) mod http;
+pub(crate) mod node;
+pub(crate) mod practice;
+
+pub(crate) use client::Client;
+pub(crate) use node::{Node, TestNode};
