@@ -10,7 +10,8 @@ use rotunda_protocol::refusal::Refusal;
 use super::address;
 use super::assignment::{conversation, route};
 use super::directory::Endpoint;
-use super::draft::{Draft, Edit};
+use super::draft::Draft;
+use super::edit::Edit;
 use super::organization::Organization;
 use super::writing::{BODY_LENGTH_MAX, begin, text, thread, title};
 
