@@ -209,7 +209,7 @@ fn tell_teammate(
         .filter(|other| other.role == Role::Admin)
         .map(|other| other.id.clone())
         .collect();
-    insiders.insert(teammate.id.clone());
+    insiders.extend(teammate.is_active().then(|| teammate.id.clone()));
     let was = before.teammate(&teammate.id);
     let public = was.map(|was| was.to_wire(false)) != Some(teammate.to_wire(false));
     let outsiders: BTreeSet<TeammateId> = after
@@ -265,7 +265,8 @@ fn tell_conversation(
 ) {
     let row = &change.after;
     let now = after.staff(row);
-    for loser in change.departed.iter().filter(|loser| !after.can_see(loser, row)) {
+    let departed = change.departed.iter().filter(|loser| after.is_active(loser));
+    for loser in departed.filter(|loser| !after.can_see(loser, row)) {
         effects.push(Effect::Narrow(loser.clone()));
         effects.push(tell(one(loser), Push::Gone { conversation: row.id.clone() }, Subject::Loss));
     }

@@ -19,4 +19,5 @@ mod refusals;
 mod tags;
 mod teammates;
 mod teams;
+mod told;
 mod writing;

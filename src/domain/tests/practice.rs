@@ -322,7 +322,9 @@ impl Practice {
         let bytes = serde_json::to_vec(event).unwrap();
         let read: Event = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(read, *event, "an event reads back as it was written");
+        let before = self.replayed.clone();
         self.replayed.apply(&read);
+        super::told::check(&before, &self.replayed, &read);
         assert!(self.replayed == self.working.organization, "applied and decided differ: {event:#?}");
         self.working.organization.check_invariants();
         let mut seen = BTreeSet::new();
