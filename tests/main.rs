@@ -4,5 +4,6 @@ mod support;
 
 mod access;
 mod conversations;
+mod layers;
 mod process;
 mod resuming;
