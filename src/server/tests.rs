@@ -241,7 +241,7 @@ async fn a_peer_that_closes_is_agreed_with_and_leaves_its_place() {
     client.socket.close(None).await.unwrap();
     assert_eq!(client.socket.next().await.unwrap().unwrap(), Message::Close(None));
     assert!(client.socket.next().await.is_none());
-    let live = running.node().live.clone();
+    let live = running.sessions().live.clone();
     running.drain().await;
     assert_eq!(live.count(), 0);
 }

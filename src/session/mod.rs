@@ -32,8 +32,8 @@ use crate::limits::Limits;
 
 pub(crate) use self::goodbye::retry_after_ms;
 
-/// What all sessions of this process share, besides the hub.
-pub struct Node {
+/// The sessions of this process: what all of them share, besides the hub.
+pub struct Sessions {
     /// Whom to let in.
     pub tokens: Tokens,
     /// What a connection is granted.
@@ -68,11 +68,11 @@ pub struct Upgraded {
 }
 
 /// Runs a connection to its end, first as a guest, then with a seat in the hub.
-pub async fn run(hub: &Hub, node: Arc<Node>, upgraded: Upgraded, admitted: Admitted) {
-    let mut line = Line::new(upgraded, admitted, &node.limits);
-    match handshake::greet(hub, &node, &mut line).await {
+pub async fn run(hub: &Hub, sessions: Arc<Sessions>, upgraded: Upgraded, admitted: Admitted) {
+    let mut line = Line::new(upgraded, admitted, &sessions.limits);
+    match handshake::greet(hub, &sessions, &mut line).await {
         // In a task of its own: this one is as large as its handshake was.
-        Ok(seated) => drop(tokio::spawn(running::run(node, line, seated))),
-        Err(end) => line.finish(end, &node.limits).await,
+        Ok(seated) => drop(tokio::spawn(running::run(sessions, line, seated))),
+        Err(end) => line.finish(end, &sessions.limits).await,
     }
 }

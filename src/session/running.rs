@@ -16,7 +16,7 @@ use super::handshake::Seated;
 use super::inbound::{self, Inbound};
 use super::line::{Line, Turn};
 use super::token::{Subject, TokenError};
-use super::{End, Node};
+use super::{End, Sessions};
 use crate::clock;
 use crate::hub::Seat;
 use crate::hub::send_queue::{Next, Permit};
@@ -28,16 +28,16 @@ const MESSAGES_MAX: usize = 16;
 /// The longest session without a renewal, whatever its token says: a year keeps the clock's arithmetic sound.
 const SESSION_MAX: Duration = Duration::from_hours(365 * 24);
 
-struct Running<P> {
-    node: Arc<Node>,
+struct Running<C> {
+    sessions: Arc<Sessions>,
     line: Line,
-    seat: P,
+    seat: C,
     subject: Subject,
     expires_at: Instant,
 }
 
 /// What a session needs of its seat in the hub. Nothing here waits.
-pub(super) trait Place: Send + 'static {
+pub(super) trait Counterpart: Send + 'static {
     /// Starts a command; the permit is dropped after its answer is queued.
     fn call(&self, r#ref: Ref, command: Command, permit: Permit);
     /// Starts answering a question; the permit is dropped after its answer is queued.
@@ -48,7 +48,7 @@ pub(super) trait Place: Send + 'static {
     fn catch_up(&self);
 }
 
-impl Place for Seat {
+impl Counterpart for Seat {
     fn call(&self, r#ref: Ref, command: Command, permit: Permit) {
         self.call(r#ref, command, permit);
     }
@@ -67,18 +67,18 @@ impl Place for Seat {
 }
 
 /// Runs a session to its end.
-pub(super) async fn run<P: Place>(node: Arc<Node>, line: Line, seated: Seated<P>) {
+pub(super) async fn run<C: Counterpart>(sessions: Arc<Sessions>, line: Line, seated: Seated<C>) {
     let Seated { seat, subject } = seated;
     let expires_at = instant(subject.ends_at);
-    let mut running = Running { node, line, seat, subject, expires_at };
+    let mut running = Running { sessions, line, seat, subject, expires_at };
     let end = running.until_end().await;
-    let Running { node, line, seat, .. } = running;
+    let Running { sessions, line, seat, .. } = running;
     // The room need not wait for the goodbye, which is rare and large.
     drop(seat);
-    Box::pin(line.finish(end, &node.limits)).await;
+    Box::pin(line.finish(end, &sessions.limits)).await;
 }
 
-impl<P: Place> Running<P> {
+impl<C: Counterpart> Running<C> {
     async fn until_end(&mut self) -> End {
         let mut timer = pin!(sleep_until(self.due()));
         loop {
@@ -125,7 +125,7 @@ impl<P: Place> Running<P> {
     }
 
     fn apply(&mut self, frame: ClientFrame) -> Result<(), End> {
-        let in_flight_max = self.node.limits.in_flight_max;
+        let in_flight_max = self.sessions.limits.in_flight_max;
         match frame {
             ClientFrame::Call { r#ref, command } => match self.line.queue.permit(in_flight_max) {
                 Ok(permit) => self.seat.call(r#ref, command, permit),
@@ -144,7 +144,7 @@ impl<P: Place> Running<P> {
     }
 
     fn renew(&mut self, r#ref: Ref, token: &str) -> Result<(), End> {
-        let renewed = match self.node.tokens.verify(token, clock::now_millis()) {
+        let renewed = match self.sessions.tokens.verify(token, clock::now_millis()) {
             Ok(renewed) => renewed,
             Err(TokenError::Expired) => return Err(End::Code(CloseCode::TokenExpired)),
             Err(TokenError::Rejected) => return Err(End::Code(CloseCode::TokenRejected)),
@@ -160,7 +160,7 @@ impl<P: Place> Running<P> {
     }
 
     fn timer(&mut self) -> Result<(), End> {
-        let (now, limits) = (Instant::now(), &self.node.limits);
+        let (now, limits) = (Instant::now(), &self.sessions.limits);
         if now >= self.expires_at {
             return Err(End::Code(CloseCode::TokenExpired));
         }
@@ -179,7 +179,7 @@ impl<P: Place> Running<P> {
 
     /// When the clock has something to do next, as far as is known now. It looks again at least once a heartbeat.
     fn due(&self) -> Instant {
-        let (now, limits) = (Instant::now(), &self.node.limits);
+        let (now, limits) = (Instant::now(), &self.sessions.limits);
         let beat = self.line.wrote_at + limits.heartbeat;
         let stuck = self.line.queue.stuck_since().map(|since| since + limits.behind_max);
         [Some(self.line.heard_at + limits.silence_max()), Some(self.expires_at), stuck]

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::handshake::Seated;
-use super::running::{self, Place};
+use super::running::{self, Counterpart};
 use super::*;
 use crate::clock;
 use crate::domain::event::Seq;
@@ -59,7 +59,7 @@ impl Fake {
     }
 }
 
-impl Place for Fake {
+impl Counterpart for Fake {
     fn call(&self, r#ref: Ref, _: Command, permit: Permit) {
         self.held.lock().unwrap().push((r#ref, permit));
     }
@@ -106,8 +106,8 @@ async fn session(limits: Limits, seconds: i64) -> Session {
     let hub =
         Fake { queue: line.queue.clone(), held: Arc::default(), signals: Arc::default(), behind: sender };
     hub.catch_up(wire::encode(CODEC, &ServerFrame::Beat), 1);
-    let node = Arc::new(Node { tokens, limits, live: places });
-    let session = running::run(node, line, Seated { seat: hub.clone(), subject });
+    let sessions = Arc::new(Sessions { tokens, limits, live: places });
+    let session = running::run(sessions, line, Seated { seat: hub.clone(), subject });
     let task = tokio::spawn(session);
     let mut session = Session { client, hub, behind, task, began: Instant::now() };
     assert_eq!(session.next().await, ServerFrame::Beat);
@@ -312,7 +312,7 @@ async fn an_idle_session_is_small() {
     let seat = Fake { queue: line.queue.clone(), held: Arc::default(), signals: Arc::default(), behind };
     let (line_size, queue_size) = (size_of_val(&line), size_of::<SendQueue>());
     let running =
-        running::run(Arc::new(Node { tokens, limits, live: places }), line, Seated { seat, subject });
+        running::run(Arc::new(Sessions { tokens, limits, live: places }), line, Seated { seat, subject });
     let size = size_of_val(&running);
     assert!(size + queue_size <= 2048, "future {size}, line {line_size}, queue {queue_size}");
 }
