@@ -1,5 +1,6 @@
 //! A client of the public protocol, with a common WebSocket library.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
@@ -10,11 +11,11 @@ use rotunda_protocol::frame::{Answer, ClientFrame, ServerFrame, Signal};
 use rotunda_protocol::principal::Mailbox;
 use rotunda_protocol::push::Push;
 use rotunda_protocol::refusal::Refusal;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 /// Whatever takes longer than this never comes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,6 +44,18 @@ impl Client {
         request.headers_mut().insert("Sec-WebSocket-Protocol", subprotocol);
         let (socket, response) = connect_async(request).await.unwrap();
         assert_eq!(response.headers()["sec-websocket-protocol"], codec.subprotocol());
+        Self { socket, codec, refs: 0, pushes: Vec::new(), cursor: None }
+    }
+
+    /// The same, where the system keeps only a few thousand bytes that are not read.
+    pub(crate) async fn connect_with_little_room(url: &str, address: SocketAddr) -> Self {
+        let codec = Codec::MessagePack;
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("Sec-WebSocket-Protocol", codec.subprotocol().parse().unwrap());
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let stream = MaybeTlsStream::Plain(socket.connect(address).await.unwrap());
+        let (socket, _) = client_async(request, stream).await.unwrap();
         Self { socket, codec, refs: 0, pushes: Vec::new(), cursor: None }
     }
 

@@ -151,6 +151,14 @@ impl Node {
         }
     }
 
+    /// A teammate's session on a connection that holds little of what is not read.
+    pub(crate) async fn session_with_little_room(&self, teammate: &str) -> Client {
+        let token = token(ORGANIZATION, teammate, Duration::from_secs(3600));
+        let mut client = Client::connect_with_little_room(&self.url(), self.address).await;
+        assert!(matches!(client.hello(&token, None).await, Came::Frame(ServerFrame::Welcome { .. })));
+        client
+    }
+
     /// How a hello that is not welcome ends.
     pub(crate) async fn turned_away(&self, token: &str) -> CloseCode {
         let mut client = Client::connect(&self.url(), Codec::Json).await;
