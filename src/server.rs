@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, TokenConfigError};
-use crate::http::{self, accept, upgrade::Gate};
+use crate::http::{self, accept, accept::Served, upgrade::Gate};
 use crate::hub::Hub;
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::session::Sessions;
 use crate::session::live::Live;
 
@@ -50,15 +51,11 @@ pub struct Running {
 
 impl Server {
     /// Starts listening, with `others` beside the socket. Must be called within a runtime.
-    pub fn start(config: &Config, hub: Hub, others: Router) -> Result<Running, StartError> {
-        Self::start_within(config, config.numbers.limits(), hub, others)
-    }
-
-    /// The same with limits of one's own: a test need not wait as long as a client may.
     pub fn start_within(
         config: &Config,
         limits: Limits,
         hub: Hub,
+        metrics: Arc<Metrics>,
         others: Router,
     ) -> Result<Running, StartError> {
         let header_time_max = limits.header_time_max;
@@ -66,6 +63,7 @@ impl Server {
             tokens: config.tokens.tokens()?,
             live: Live::new(limits.connections_max),
             limits,
+            metrics: Arc::clone(&metrics),
         });
         let gate = Gate { hub, sessions: Arc::clone(&sessions), origins: config.origins.clone() };
         let failed = |source| StartError::Listen { address: config.listen, source };
@@ -73,7 +71,8 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let router = http::router(Arc::new(gate), others);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(accept::serve(listener, router, header_time_max, stop.clone(), tasks.clone()));
+        let served = Served { router, header_time_max, metrics, stop: stop.clone(), tasks: tasks.clone() };
+        tasks.spawn(served.run(listener));
         tracing::info!(%address, "listening");
         Ok(Running { address, sessions, stop, tasks })
     }

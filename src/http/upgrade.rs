@@ -83,7 +83,10 @@ fn accept(gate: &Gate, headers: &HeaderMap) -> Result<(HeaderValue, Codec, Admit
     let codec = names(headers, &SEC_WEBSOCKET_PROTOCOL)
         .find_map(Codec::from_subprotocol)
         .ok_or(Refused::NoSubprotocol)?;
-    let admitted = gate.sessions.live.admit().ok_or(Refused::NodeFull)?;
+    let admitted = gate.sessions.live.admit().ok_or_else(|| {
+        gate.sessions.metrics.connection_refused();
+        Refused::NodeFull
+    })?;
     let key = HeaderValue::try_from(derive_accept_key(key.as_bytes())).expect("base64 fits a header");
     Ok((key, codec, admitted))
 }

@@ -23,7 +23,6 @@ use super::*;
 use crate::clock;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Seq};
-use crate::metrics::Metrics;
 use crate::session::token::Tokens;
 use crate::store::*;
 
@@ -92,8 +91,9 @@ fn limits() -> Limits {
 fn start(limits: Limits, flags: &[&str]) -> Running {
     let fixed = ["serve", "--listen", "127.0.0.1:0", "--token-secret", SECRET];
     let config = Serve::parse_from(fixed.iter().chain(flags)).config;
-    let hub = Hub::new(Arc::new(Unasked), Metrics::new(), limits.clone());
-    Server::start_within(&config, limits, hub, Router::new()).unwrap()
+    let metrics = Metrics::new();
+    let hub = Hub::new(Arc::new(Unasked), Arc::clone(&metrics), limits.clone());
+    Server::start_within(&config, limits, hub, metrics, Router::new()).unwrap()
 }
 
 struct Client {

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::inbound::{self, Inbound};
 use super::line::{Line, Turn};
 use super::token::{Subject, TokenError};
-use super::{End, Sessions, id};
+use super::{End, id};
 use crate::clock;
 use crate::hub::send_queue::Next;
 use crate::hub::{Hub, Joining, NotJoined, Seat};
@@ -32,10 +32,11 @@ struct Hello {
 }
 
 /// Waits for a `hello`, lets in whoever it names, and leaves the welcome in the queue.
-pub(super) async fn greet(hub: &Hub, sessions: &Sessions, line: &mut Line) -> Result<Seated<Seat>, End> {
-    let until = Instant::now() + sessions.limits.hello_time_max;
+pub(super) async fn greet(hub: &Hub, line: &mut Line) -> Result<Seated<Seat>, End> {
+    let until = Instant::now() + line.sessions.limits.hello_time_max;
     let hello = hello(line, until).await?;
-    let subject = sessions.tokens.verify(&hello.token, clock::now_millis()).map_err(|error| match error {
+    let verified = line.sessions.tokens.verify(&hello.token, clock::now_millis());
+    let subject = verified.map_err(|error| match error {
         TokenError::Expired => End::Code(CloseCode::TokenExpired),
         TokenError::Rejected => End::Code(CloseCode::TokenRejected),
     })?;

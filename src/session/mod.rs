@@ -29,6 +29,7 @@ use self::live::{Admitted, Live};
 use self::token::Tokens;
 use crate::hub::Hub;
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 
 pub(crate) use self::goodbye::retry_after_ms;
 
@@ -40,6 +41,8 @@ pub struct Sessions {
     pub limits: Limits,
     /// The connections.
     pub live: Arc<Live>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Why a connection ends.
@@ -69,10 +72,10 @@ pub struct Upgraded {
 
 /// Runs a connection to its end, first as a guest, then with a seat in the hub.
 pub async fn run(hub: &Hub, sessions: Arc<Sessions>, upgraded: Upgraded, admitted: Admitted) {
-    let mut line = Line::new(upgraded, admitted, &sessions.limits);
-    match handshake::greet(hub, &sessions, &mut line).await {
+    let mut line = Line::new(upgraded, admitted, sessions);
+    match handshake::greet(hub, &mut line).await {
         // In a task of its own: this one is as large as its handshake was.
-        Ok(seated) => drop(tokio::spawn(running::run(sessions, line, seated))),
-        Err(end) => line.finish(end, &sessions.limits).await,
+        Ok(seated) => drop(tokio::spawn(running::run(line, seated))),
+        Err(end) => line.finish(end).await,
     }
 }

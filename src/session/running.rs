@@ -12,15 +12,16 @@ use rotunda_protocol::command::Command;
 use rotunda_protocol::frame::{Answer, ClientFrame, Ref, Signal};
 use tokio::time::{Instant, sleep_until};
 
+use super::End;
 use super::handshake::Seated;
 use super::inbound::{self, Inbound};
 use super::line::{Line, Turn};
 use super::token::{Subject, TokenError};
-use super::{End, Sessions};
 use crate::clock;
 use crate::hub::Seat;
 use crate::hub::send_queue::{Next, Permit};
 use crate::hub::wire;
+use crate::metrics::Metrics;
 
 /// Messages taken in one turn; then the other side has a turn.
 const MESSAGES_MAX: usize = 16;
@@ -29,12 +30,14 @@ const MESSAGES_MAX: usize = 16;
 const SESSION_MAX: Duration = Duration::from_hours(365 * 24);
 
 struct Running<C> {
-    sessions: Arc<Sessions>,
     line: Line,
     seat: C,
     subject: Subject,
     expires_at: Instant,
 }
+
+/// Counts a session as open, however it ends.
+struct Open(Arc<Metrics>);
 
 /// What a session needs of its seat in the hub. Nothing here waits.
 pub(super) trait Counterpart: Send + 'static {
@@ -66,16 +69,30 @@ impl Counterpart for Seat {
     }
 }
 
+impl Open {
+    fn new(metrics: &Arc<Metrics>) -> Self {
+        metrics.session_opened();
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.session_closed();
+    }
+}
+
 /// Runs a session to its end.
-pub(super) async fn run<C: Counterpart>(sessions: Arc<Sessions>, line: Line, seated: Seated<C>) {
+pub(super) async fn run<C: Counterpart>(line: Line, seated: Seated<C>) {
     let Seated { seat, subject } = seated;
     let expires_at = instant(subject.ends_at);
-    let mut running = Running { sessions, line, seat, subject, expires_at };
+    let open = Open::new(&line.sessions.metrics);
+    let mut running = Running { line, seat, subject, expires_at };
     let end = running.until_end().await;
-    let Running { sessions, line, seat, .. } = running;
+    let Running { line, seat, .. } = running;
     // The room need not wait for the goodbye, which is rare and large.
-    drop(seat);
-    Box::pin(line.finish(end, &sessions.limits)).await;
+    drop((seat, open));
+    Box::pin(line.finish(end)).await;
 }
 
 impl<C: Counterpart> Running<C> {
@@ -102,7 +119,10 @@ impl<C: Counterpart> Running<C> {
 
     fn outbound(&mut self) -> Result<(), End> {
         match self.line.write() {
-            Ok(Next::CatchUp) => self.seat.catch_up(),
+            Ok(Next::CatchUp) => {
+                self.line.sessions.metrics.queue_overflowed();
+                self.seat.catch_up();
+            }
             Ok(Next::End(code)) => return Err(End::Code(code)),
             Ok(Next::Cut(code)) => return Err(End::Cut(code)),
             Ok(Next::More | Next::Blocked | Next::Idle | Next::Done) => {}
@@ -116,7 +136,7 @@ impl<C: Counterpart> Running<C> {
             let Some((came_as, bytes)) = self.line.receive()? else { break };
             match inbound::read(self.line.codec, came_as, &bytes) {
                 Inbound::Frame(frame) => self.apply(frame)?,
-                Inbound::Refused(r#ref, refusal) => self.line.answer(r#ref, refusal.into()),
+                Inbound::Refused(r#ref, refusal) => self.line.refuse(r#ref, refusal),
                 Inbound::Ignored => {}
                 Inbound::Broken(code) => return Err(End::Code(code)),
             }
@@ -125,15 +145,15 @@ impl<C: Counterpart> Running<C> {
     }
 
     fn apply(&mut self, frame: ClientFrame) -> Result<(), End> {
-        let in_flight_max = self.sessions.limits.in_flight_max;
+        let in_flight_max = self.line.sessions.limits.in_flight_max;
         match frame {
             ClientFrame::Call { r#ref, command } => match self.line.queue.permit(in_flight_max) {
                 Ok(permit) => self.seat.call(r#ref, command, permit),
-                Err(refusal) => self.line.answer(r#ref, refusal.into()),
+                Err(refusal) => self.line.refuse(r#ref, refusal),
             },
             ClientFrame::Ask { r#ref, ask } => match self.line.queue.permit(in_flight_max) {
                 Ok(permit) => self.seat.ask(r#ref, ask, permit),
-                Err(refusal) => self.line.answer(r#ref, refusal.into()),
+                Err(refusal) => self.line.refuse(r#ref, refusal),
             },
             ClientFrame::Signal { signal } => self.seat.signal(signal),
             ClientFrame::Renew { r#ref, token } => return self.renew(r#ref, &token),
@@ -144,7 +164,7 @@ impl<C: Counterpart> Running<C> {
     }
 
     fn renew(&mut self, r#ref: Ref, token: &str) -> Result<(), End> {
-        let renewed = match self.sessions.tokens.verify(token, clock::now_millis()) {
+        let renewed = match self.line.sessions.tokens.verify(token, clock::now_millis()) {
             Ok(renewed) => renewed,
             Err(TokenError::Expired) => return Err(End::Code(CloseCode::TokenExpired)),
             Err(TokenError::Rejected) => return Err(End::Code(CloseCode::TokenRejected)),
@@ -160,7 +180,7 @@ impl<C: Counterpart> Running<C> {
     }
 
     fn timer(&mut self) -> Result<(), End> {
-        let (now, limits) = (Instant::now(), &self.sessions.limits);
+        let (now, limits) = (Instant::now(), &self.line.sessions.limits);
         if now >= self.expires_at {
             return Err(End::Code(CloseCode::TokenExpired));
         }
@@ -179,7 +199,7 @@ impl<C: Counterpart> Running<C> {
 
     /// When the clock has something to do next, as far as is known now. It looks again at least once a heartbeat.
     fn due(&self) -> Instant {
-        let (now, limits) = (Instant::now(), &self.sessions.limits);
+        let (now, limits) = (Instant::now(), &self.line.sessions.limits);
         let beat = self.line.wrote_at + limits.heartbeat;
         let stuck = self.line.queue.stuck_since().map(|since| since + limits.behind_max);
         [Some(self.line.heard_at + limits.silence_max()), Some(self.expires_at), stuck]

@@ -26,6 +26,7 @@ use crate::clock;
 use crate::domain::event::Seq;
 use crate::hub::send_queue::{About, Permit, QueuedFrame, SendQueue};
 use crate::hub::wire;
+use crate::metrics::Metrics;
 
 const SECRET: &str = "a secret that is long enough for this";
 const CODEC: Codec = Codec::MessagePack;
@@ -98,17 +99,17 @@ async fn session(limits: Limits, seconds: i64) -> Session {
         tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
     let client = WebSocketStream::from_raw_socket(client.unwrap(), Role::Client, None).await;
     let tokens = Tokens::with_secret(SECRET, None).unwrap();
-    let subject = tokens.verify(&token("ada", seconds), clock::now_millis()).unwrap();
+    let whose = tokens.verify(&token("ada", seconds), clock::now_millis()).unwrap();
     let places = Live::new(1);
     let upgraded = Upgraded { stream: server.unwrap().0, read: Vec::new(), codec: CODEC };
-    let line = Line::new(upgraded, places.admit().unwrap(), &limits);
+    let admitted = places.admit().unwrap();
+    let sessions = Arc::new(Sessions { tokens, limits, live: places, metrics: Metrics::new() });
+    let line = Line::new(upgraded, admitted, sessions);
     let (sender, behind) = mpsc::channel(1);
     let hub =
         Fake { queue: line.queue.clone(), held: Arc::default(), signals: Arc::default(), behind: sender };
     hub.catch_up(wire::encode(CODEC, &ServerFrame::Beat), 1);
-    let sessions = Arc::new(Sessions { tokens, limits, live: places });
-    let session = running::run(sessions, line, Seated { seat: hub.clone(), subject });
-    let task = tokio::spawn(session);
+    let task = tokio::spawn(running::run(line, Seated { seat: hub.clone(), subject: whose }));
     let mut session = Session { client, hub, behind, task, began: Instant::now() };
     assert_eq!(session.next().await, ServerFrame::Beat);
     session
@@ -303,16 +304,16 @@ async fn a_drain_answers_what_is_in_flight_first() {
 async fn an_idle_session_is_small() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let limits = Limits::default();
     let (places, tokens) = (Live::new(1), Tokens::with_secret(SECRET, None).unwrap());
     let subject = tokens.verify(&token("ada", 9), clock::now_millis()).unwrap();
     let upgraded = Upgraded { stream, read: Vec::new(), codec: CODEC };
-    let line = Line::new(upgraded, places.admit().unwrap(), &limits);
+    let admitted = places.admit().unwrap();
+    let (limits, metrics) = (Limits::default(), Metrics::new());
+    let line = Line::new(upgraded, admitted, Arc::new(Sessions { tokens, limits, live: places, metrics }));
     let (behind, _) = mpsc::channel(1);
     let seat = Fake { queue: line.queue.clone(), held: Arc::default(), signals: Arc::default(), behind };
     let (line_size, queue_size) = (size_of_val(&line), size_of::<SendQueue>());
-    let running =
-        running::run(Arc::new(Sessions { tokens, limits, live: places }), line, Seated { seat, subject });
+    let running = running::run(line, Seated { seat, subject });
     let size = size_of_val(&running);
     assert!(size + queue_size <= 2048, "future {size}, line {line_size}, queue {queue_size}");
 }
