@@ -192,7 +192,7 @@ async fn the_first_frame_is_a_hello_and_comes_in_time() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_none_or_was_one_is_told_so() {
+async fn a_token_that_is_none_and_one_that_was_are_told_the_same() {
     let running = start(limits(), &[]);
     let mut client = connect(&running, Codec::MessagePack).await;
     client.send(&hello("no token".into())).await;
@@ -203,7 +203,7 @@ async fn a_token_that_is_none_or_was_one_is_told_so() {
     let token = tokens.sign(&"clinic".parse().unwrap(), &"ada".parse().unwrap(), past).unwrap();
     let mut client = connect(&running, Codec::Json).await;
     client.send(&hello(token)).await;
-    client.ends_with(CloseCode::TokenExpired).await;
+    client.ends_with(CloseCode::TokenRejected).await;
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::inbound::{self, Inbound};
 use super::line::{Line, Turn};
-use super::token::{Subject, TokenError};
+use super::token::Subject;
 use super::{End, id};
 use crate::clock;
 use crate::hub::send_queue::Next;
@@ -35,11 +35,12 @@ struct Hello {
 pub(super) async fn greet(hub: &Hub, line: &mut Line) -> Result<Seated<Seat>, End> {
     let until = Instant::now() + line.sessions.limits.hello_time_max;
     let hello = hello(line, until).await?;
-    let verified = line.sessions.tokens.verify(&hello.token, clock::now_millis());
-    let subject = verified.map_err(|error| match error {
-        TokenError::Expired => End::Code(CloseCode::TokenExpired),
-        TokenError::Rejected => End::Code(CloseCode::TokenRejected),
-    })?;
+    // One that has expired is no better: whoever came back at once, as another code says, would bring it again.
+    let subject = line
+        .sessions
+        .tokens
+        .verify(&hello.token, clock::now_millis())
+        .or(Err(End::Code(CloseCode::TokenRejected)))?;
     let joining = Joining {
         session: id::mint(clock::now_millis()),
         teammate: subject.teammate.clone(),

@@ -10,13 +10,14 @@ use rotunda_protocol::ask::Ask;
 use rotunda_protocol::close::CloseCode;
 use rotunda_protocol::command::Command;
 use rotunda_protocol::frame::{Answer, ClientFrame, Ref, Signal};
+use rotunda_protocol::refusal::Refusal;
 use tokio::time::{Instant, sleep_until};
 
 use super::End;
 use super::handshake::Seated;
 use super::inbound::{self, Inbound};
 use super::line::{Line, Turn};
-use super::token::{Subject, TokenError};
+use super::token::Subject;
 use crate::clock;
 use crate::hub::Seat;
 use crate::hub::send_queue::{Next, Permit};
@@ -156,27 +157,23 @@ impl<C: Counterpart> Running<C> {
                 Err(refusal) => self.line.refuse(r#ref, refusal),
             },
             ClientFrame::Signal { signal } => self.seat.signal(signal),
-            ClientFrame::Renew { r#ref, token } => return self.renew(r#ref, &token),
+            ClientFrame::Renew { r#ref, token } => self.renew(r#ref, &token),
             // There is one to a connection.
             ClientFrame::Hello { .. } => return Err(End::Code(CloseCode::MalformedFrame)),
         }
         Ok(())
     }
 
-    fn renew(&mut self, r#ref: Ref, token: &str) -> Result<(), End> {
-        let renewed = match self.line.sessions.tokens.verify(token, clock::now_millis()) {
-            Ok(renewed) => renewed,
-            Err(TokenError::Expired) => return Err(End::Code(CloseCode::TokenExpired)),
-            Err(TokenError::Rejected) => return Err(End::Code(CloseCode::TokenRejected)),
-        };
-        let same =
-            renewed.organization == self.subject.organization && renewed.teammate == self.subject.teammate;
-        if !same {
-            return Err(End::Code(CloseCode::TokenRejected));
+    /// A token that cannot be used is refused, and the old one goes on being in force.
+    fn renew(&mut self, r#ref: Ref, token: &str) {
+        let renewed = self.line.sessions.tokens.verify(token, clock::now_millis());
+        match renewed.ok().filter(|renewed| renewed.is_same_teammate(&self.subject)) {
+            Some(renewed) => {
+                self.expires_at = instant(renewed.ends_at);
+                self.line.answer(r#ref, Answer::Renewed);
+            }
+            None => self.line.refuse(r#ref, Refusal::invalid("token", "is none for this teammate's session")),
         }
-        self.expires_at = instant(renewed.ends_at);
-        self.line.answer(r#ref, Answer::Renewed);
-        Ok(())
     }
 
     fn timer(&mut self) -> Result<(), End> {

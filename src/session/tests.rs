@@ -200,7 +200,11 @@ async fn a_session_ends_with_its_token_unless_it_is_renewed() {
     for bad in [token("ben", 60), "none".into()] {
         let mut session = session(quiet.clone(), 10).await;
         session.send(&ClientFrame::Renew { r#ref: "r".into(), token: bad }).await;
-        assert_eq!(session.end().await, CloseCode::TokenRejected);
+        let (r#ref, Refusal::Invalid { field, .. }) = session.refusal().await else { panic!() };
+        assert_eq!((r#ref.as_str(), field.as_str()), ("r", "token"));
+        let began = session.began;
+        assert_eq!(session.end().await, CloseCode::TokenExpired, "the old one is still in force");
+        assert!(began.elapsed() < Duration::from_secs(60));
     }
 }
 
