@@ -28,6 +28,9 @@ use crate::hub::wire;
 /// Vectored writes in one turn; then the other side has a turn.
 const WRITES_MAX: usize = 8;
 
+/// Messages read and forgotten in one turn; then the clock has a turn: a peer that floods does not stay for it.
+const FORGOTTEN_MAX: usize = 16;
+
 /// Which side has something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -143,7 +146,8 @@ impl Line {
         Ok(Next::More)
     }
 
-    /// The next message that came, if there is one; pings are answered along the way. Each counts.
+    /// The next message that came, if there is one; pings are answered along the way. Each counts, and so does a
+    /// lot of fragments that make no message.
     pub(super) fn receive(&mut self) -> Result<Option<(Codec, Bytes)>, End> {
         loop {
             let received = self.socket.read();
@@ -161,6 +165,10 @@ impl Line {
                     return Ok(Some((came_as, bytes)));
                 }
                 Received::Control => self.check_quota()?,
+                Received::Unfinished => {
+                    self.check_quota()?;
+                    return Ok(None);
+                }
                 Received::Nothing => return Ok(None),
                 Received::Closing => return Err(End::Peer),
                 Received::Gone => return Err(End::Gone),
@@ -226,18 +234,19 @@ impl Line {
         }
     }
 
-    /// Reads what still comes, and forgets it.
+    /// Reads some of what still comes, and forgets it.
     fn peer_has_gone(&mut self, end: End) -> bool {
         if matches!(end, End::Broken(_)) {
             return self.socket.discard();
         }
-        loop {
+        for _ in 0..FORGOTTEN_MAX {
             match self.socket.read() {
                 Received::Message(..) | Received::Control => {}
-                Received::Nothing => return false,
+                Received::Unfinished | Received::Nothing => return false,
                 Received::Closing | Received::Gone | Received::Broken(_) => return true,
             }
         }
+        false
     }
 }
 
