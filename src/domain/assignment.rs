@@ -8,7 +8,8 @@ use rotunda_protocol::principal::{Actor, AssignTo, Assignee, Principal};
 use rotunda_protocol::refusal::Refusal;
 
 use super::conversation::{Conversation, Counterpart, State};
-use super::draft::{Draft, Edit};
+use super::draft::Draft;
+use super::edit::Edit;
 use super::membership;
 use super::organization::Organization;
 

@@ -7,7 +7,8 @@ use rotunda_protocol::principal::AssignTo;
 use rotunda_protocol::refusal::Refusal;
 
 use super::assignment::{self, conversation, route};
-use super::draft::{Draft, Edit};
+use super::draft::Draft;
+use super::edit::Edit;
 use super::tagging;
 
 /// Puts a conversation away, unless something was received that the caller has not seen (E9).

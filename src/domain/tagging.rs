@@ -5,7 +5,8 @@ use rotunda_protocol::id::ConversationId;
 use rotunda_protocol::refusal::Refusal;
 
 use super::assignment::conversation;
-use super::draft::{Draft, Edit};
+use super::draft::Draft;
+use super::edit::Edit;
 use super::event::Change;
 use super::tag::{self, TAG_WORDS_MAX, TAGS_MAX};
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use rotunda_protocol::command::{Command, Done};
 use rotunda_protocol::conversation::Contact;
 use rotunda_protocol::frame::Ref;
-use rotunda_protocol::id::ConversationId;
+use rotunda_protocol::id::{ConversationId, EndpointId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 
@@ -38,7 +38,7 @@ struct Brought {
     working: Working,
     refs: HashMap<(Actor, Ref), RefRecord>,
     asked_conversations: HashSet<ConversationId>,
-    asked_contacts: HashSet<String>,
+    asked_threads: HashSet<(EndpointId, String)>,
 }
 
 impl RoomTask {
@@ -90,7 +90,7 @@ impl RoomTask {
             working: Working::new(self.organization.clone()),
             refs: HashMap::new(),
             asked_conversations: needs.conversations.iter().cloned().collect(),
-            asked_contacts: needs.contacts.iter().cloned().collect(),
+            asked_threads: needs.threads.iter().cloned().collect(),
         };
         let found = self.room.services.store.find(&self.room.organization, needs).await?;
         brought.add(found);
@@ -192,7 +192,7 @@ impl Brought {
             .conversation
             .as_ref()
             .is_none_or(|id| self.asked_conversations.contains(id) || self.working.archived.contains_key(id));
-        let thread = wanted.thread.as_ref().is_none_or(|(_, address)| self.asked_contacts.contains(address));
+        let thread = wanted.thread.as_ref().is_none_or(|thread| self.asked_threads.contains(thread));
         conversation && thread
     }
 }

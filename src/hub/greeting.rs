@@ -127,10 +127,10 @@ async fn resume(
     open: &[ConversationId],
 ) -> Result<(Start, CatchUp), StoreError> {
     let reset = (Start::Reset, fresh(place, view));
-    let Some(since) = since.filter(|since| catch_up::is_possible(&view.organization, *since)) else {
+    let (organization, teammate) = (&view.organization, &place.teammate);
+    let Some(since) = since.filter(|since| catch_up::is_possible(organization, teammate, *since)) else {
         return Ok(reset);
     };
-    let (organization, teammate) = (&view.organization, &place.teammate);
     let limit = place.room.services.limits.catch_up_rows_max;
     let Some(mut rows) = catch_up::conversations(organization, teammate, since, limit) else {
         return Ok(reset);

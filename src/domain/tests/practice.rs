@@ -38,6 +38,7 @@ pub(super) struct Practice {
     contacts: BTreeMap<String, Contact>,
     minted: u32,
     now: Millis,
+    told: Vec<String>,
 }
 
 /// Somebody who is about to do something.
@@ -136,6 +137,7 @@ impl Practice {
             contacts: BTreeMap::new(),
             minted: 0,
             now: 1_000,
+            told: Vec::new(),
         }
     }
 
@@ -260,6 +262,7 @@ impl Practice {
 
     fn does(&mut self, actor: &Actor, command: &Command) -> Answer {
         self.now += 10;
+        self.told.push(format!("{actor}: {command:?}"));
         self.bring_in(actor, command);
         let before = self.working.clone();
         let Self { working, minted, now, .. } = self;
@@ -379,6 +382,15 @@ impl Practice {
         let mut anew = Organization::empty(id("practice"));
         self.log.iter().for_each(|event| anew.apply(event));
         assert!(anew == self.working.organization, "the log makes another organization");
+    }
+}
+
+/// A test that fails tells what was done until then.
+impl Drop for Practice {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.told.join("\n"));
+        }
     }
 }
 
