@@ -93,7 +93,7 @@ async fn a_malformed_frame_ends_its_connection_and_no_other() {
         (Codec::MessagePack, Message::binary(vec![0xc1; 50])),
         (Codec::MessagePack, Message::binary((0..=255).rev().collect::<Vec<u8>>())),
         (Codec::MessagePack, Message::binary(vec![0x91; 60_000])),
-        (Codec::MessagePack, Message::binary([b"\x81\xa7command".as_slice(), &[0x91; 60_000]].concat())),
+        (Codec::MessagePack, Message::binary([b"\x81\xa7command".as_slice(), &vec![0x91; 60_000]].concat())),
     ];
     for (codec, message) in bad {
         let mut client = ben(&node, codec).await;

@@ -174,7 +174,7 @@ impl Node {
         codec: Codec,
         cursor: Option<String>,
     ) -> (Client, ServerFrame) {
-        let token = token(ORGANIZATION, teammate, Duration::from_secs(3600));
+        let token = token(ORGANIZATION, teammate, Duration::from_hours(1));
         let mut client = Client::connect(&self.url(), codec).await;
         match client.hello(&token, cursor).await {
             Came::Frame(welcome @ ServerFrame::Welcome { .. }) => (client, welcome),
@@ -184,7 +184,7 @@ impl Node {
 
     /// A teammate's session on a connection that holds little of what is not read.
     pub(crate) async fn session_with_little_room(&self, teammate: &str) -> Client {
-        let token = token(ORGANIZATION, teammate, Duration::from_secs(3600));
+        let token = token(ORGANIZATION, teammate, Duration::from_hours(1));
         let mut client = Client::connect_with_little_room(&self.url(), self.address).await;
         assert!(matches!(client.hello(&token, None).await, Came::Frame(ServerFrame::Welcome { .. })));
         client
