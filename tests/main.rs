@@ -1,9 +1,14 @@
 //! The integration tests: one binary, real sockets, a real database, and the real process where it has to die.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it waits for")]
+
 mod support;
 
 mod access;
+mod connections;
 mod conversations;
 mod layers;
 mod process;
+mod refusals;
 mod resuming;
