@@ -80,43 +80,61 @@ pub enum LogFormat {
     Json,
 }
 
+/// The help's heading of those who come in by HTTP.
+const DOORS: &str = "Browsers, back offices, Twilio";
+
 /// Everything a node is told.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
     /// Where to listen for HTTP and sockets. Behind a proxy that speaks TLS, keep it local
-    #[arg(long, env = "ROTUNDA_LISTEN", default_value = "127.0.0.1:4400")]
+    #[arg(long, value_name = "ADDRESS", env = "ROTUNDA_LISTEN", default_value = "127.0.0.1:4400")]
     pub listen: SocketAddr,
 
     /// The directory that holds the database
-    #[arg(long, env = "ROTUNDA_DATA", default_value = "rotunda-data")]
+    #[arg(long, value_name = "FOLDER", env = "ROTUNDA_DATA", default_value = "rotunda-data")]
     pub data: PathBuf,
 
+    /// How log lines look; `ROTUNDA_LOG` says which there are, such as `info` or `rotunda=debug`
+    #[arg(long, value_name = "FORMAT", env = "ROTUNDA_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+
     /// Who signs session tokens
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Session tokens: one of the two keys is needed")]
     pub tokens: TokenConfig,
 
     /// An origin whose pages may connect, as browsers name it; repeatable. None given lets all connect
-    #[arg(long = "origin", env = "ROTUNDA_ORIGINS", value_delimiter = ',')]
+    #[arg(long = "origin", value_name = "ORIGIN", help_heading = DOORS, env = "ROTUNDA_ORIGINS", value_delimiter = ',')]
     pub origins: Vec<String>,
 
-    /// A back office, as `name:secret`; repeatable
-    #[arg(long = "service", env = "ROTUNDA_SERVICES", value_delimiter = ',', hide_env_values = true)]
+    /// A back office, as `name:secret`, the secret with at least 32 bytes; repeatable
+    #[arg(
+        long = "service",
+        value_name = "NAME:SECRET",
+        help_heading = DOORS,
+        env = "ROTUNDA_SERVICES",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
     pub services: Vec<ServiceToken>,
 
-    /// The secret that Twilio signs its webhooks with. None given refuses them all
-    #[arg(long, env = "ROTUNDA_TWILIO_AUTH_TOKEN", hide_env_values = true)]
-    pub twilio_auth_token: Option<Secret>,
+    /// An account's token that Twilio signs webhooks with; as `organization:token` it is good for that
+    /// organization only; repeatable, to change tokens and for several accounts. None given refuses all webhooks
+    #[arg(
+        long = "twilio-auth-token",
+        value_name = "TOKEN",
+        help_heading = DOORS,
+        env = "ROTUNDA_TWILIO_AUTH_TOKENS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub twilio_auth_tokens: Vec<Secret>,
 
-    /// Where the outside reaches this hub, if a proxy changes it: webhooks are signed for that URL
-    #[arg(long, env = "ROTUNDA_PUBLIC_URL")]
+    /// Where Twilio reaches this hub, such as `https://hub.example.org`: webhooks are signed for that URL
+    #[arg(long, value_name = "URL", help_heading = DOORS, env = "ROTUNDA_PUBLIC_URL")]
     pub public_url: Option<String>,
 
-    /// How log lines look
-    #[arg(long, env = "ROTUNDA_LOG_FORMAT", value_enum, default_value_t)]
-    pub log_format: LogFormat,
-
     /// The numbers that bound connections
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Limits")]
     pub numbers: NumberConfig,
 }
 
@@ -125,7 +143,7 @@ pub struct Config {
 #[group(required = true, multiple = false, id = "token key")]
 pub struct TokenKey {
     /// The secret that session tokens are signed with (HS256), at least 32 bytes
-    #[arg(long, env = "ROTUNDA_TOKEN_SECRET", hide_env_values = true)]
+    #[arg(long, value_name = "SECRET", env = "ROTUNDA_TOKEN_SECRET", hide_env_values = true)]
     pub token_secret: Option<Secret>,
 
     /// A file with the public key of session tokens in PEM format: Ed25519 or RSA
@@ -141,7 +159,7 @@ pub struct TokenConfig {
     pub key: TokenKey,
 
     /// The audience that session tokens must name
-    #[arg(long, env = "ROTUNDA_TOKEN_AUDIENCE")]
+    #[arg(long, value_name = "AUDIENCE", env = "ROTUNDA_TOKEN_AUDIENCE")]
     pub token_audience: Option<String>,
 }
 
@@ -182,35 +200,35 @@ impl TokenConfig {
 #[derive(Debug, Clone, Default, Args)]
 pub struct NumberConfig {
     /// The most sockets on this node; the file descriptors must suffice [default: 18000]
-    #[arg(long, env = "ROTUNDA_CONNECTIONS_MAX")]
+    #[arg(long, value_name = "N", env = "ROTUNDA_CONNECTIONS_MAX")]
     pub connections_max: Option<usize>,
 
     /// The largest frame a client may send, in bytes [default: 65536]
-    #[arg(long, env = "ROTUNDA_FRAME_BYTES_MAX")]
+    #[arg(long, value_name = "BYTES", env = "ROTUNDA_FRAME_BYTES_MAX")]
     pub frame_bytes_max: Option<usize>,
 
     /// Pushes that may wait for one connection, in bytes [default: 262144]
-    #[arg(long, env = "ROTUNDA_QUEUE_BYTES_MAX")]
+    #[arg(long, value_name = "BYTES", env = "ROTUNDA_QUEUE_BYTES_MAX")]
     pub queue_bytes_max: Option<usize>,
 
     /// Frames a client may send each second, on average [default: 50]
-    #[arg(long, env = "ROTUNDA_FRAMES_PER_SECOND", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", env = "ROTUNDA_FRAMES_PER_SECOND", value_parser = clap::value_parser!(u32).range(1..))]
     pub frames_per_second: Option<u32>,
 
     /// Frames a client may send at once [default: 200]
-    #[arg(long, env = "ROTUNDA_FRAMES_BURST", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", env = "ROTUNDA_FRAMES_BURST", value_parser = clap::value_parser!(u32).range(1..))]
     pub frames_burst: Option<u32>,
 
     /// Commands and questions of one connection that may wait for an answer [default: 32]
-    #[arg(long, env = "ROTUNDA_IN_FLIGHT_MAX", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", env = "ROTUNDA_IN_FLIGHT_MAX", value_parser = clap::value_parser!(u32).range(1..))]
     pub in_flight_max: Option<u32>,
 
     /// The hub is heard from at least this often, in seconds [default: 25]
-    #[arg(long, env = "ROTUNDA_HEARTBEAT_SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "SECONDS", env = "ROTUNDA_HEARTBEAT_SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub heartbeat_seconds: Option<u64>,
 
     /// Over how many seconds a node that goes away sends its sessions off [default: 5]
-    #[arg(long, env = "ROTUNDA_DRAIN_SECONDS")]
+    #[arg(long, value_name = "SECONDS", env = "ROTUNDA_DRAIN_SECONDS")]
     pub drain_seconds: Option<u64>,
 }
 
@@ -289,6 +307,9 @@ mod tests {
         let config = parsed(&["--service", &flag, "--service", &format!("twilio:{SECRET}:x")]).unwrap();
         assert_eq!(config.services[0].name, "backoffice");
         assert_eq!(config.services[1].secret.reveal(), format!("{SECRET}:x"));
+        let twilio = ["--twilio-auth-token", "new,old", "--twilio-auth-token", "practice:own"];
+        let tokens = parsed(&twilio).unwrap().twilio_auth_tokens;
+        assert_eq!(tokens.iter().map(Secret::reveal).collect::<Vec<_>>(), ["new", "old", "practice:own"]);
         for bad in ["backoffice", "backoffice:short", ":0123456789abcdef0123456789abcdef"] {
             assert!(parsed(&["--service", bad]).is_err(), "{bad}");
         }

@@ -64,7 +64,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
     let services =
         config.services.iter().map(|service| Service::new(&service.name, service.secret.reveal())).collect();
     let twilio =
-        config.twilio_auth_token.iter().map(|token| token.reveal().parse()).collect::<Result<_, _>>()?;
+        config.twilio_auth_tokens.iter().map(|token| token.reveal().parse()).collect::<Result<_, _>>()?;
     let public_url = config.public_url.as_deref().map(str::parse).transpose()?;
     Ok(Settings { services, twilio, public_url })
 }

@@ -84,14 +84,14 @@ impl Running {
         &self.sessions
     }
 
-    /// Accepts no more connections, tells all sessions to go in waves, and returns when they have gone or their
-    /// time is over. Requests that are being answered have the same time.
+    /// Takes no more sessions, tells all to go in waves, and returns when they have gone or their time is over.
+    /// Until then plain requests are answered: whoever asks `/readyz` hears why there are no more sessions.
     pub async fn drain(self) {
         tracing::info!(connections = self.sessions.live.count(), "draining");
-        self.stop.cancel();
-        self.tasks.close();
         let limits = &self.sessions.limits;
         self.sessions.live.drain(limits.drain, limits.drain_flush_max, limits.linger).await;
+        self.stop.cancel();
+        self.tasks.close();
         if timeout(limits.linger, self.tasks.wait()).await.is_err() {
             tracing::warn!(requests = self.tasks.len(), "requests cut by the end of the drain");
         }

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it waits for")]
+#![allow(clippy::similar_names, reason = "a node and a note are two things")]
 
 mod support;
 
 mod access;
+mod back_office;
 mod connections;
 mod conversations;
 mod layers;

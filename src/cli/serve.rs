@@ -10,11 +10,25 @@ use crate::config::Config;
 use crate::node::Node;
 
 /// Runs the hub until it is told to end; on SIGTERM or Ctrl-C it drains first.
+///
+/// Everything can be given by flags or by the environment. Secrets belong into the environment: flags are seen
+/// by everybody who lists processes.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
 pub struct Serve {
     #[command(flatten)]
     config: Config,
 }
+
+/// How it is begun.
+const EXAMPLE: &str = "\
+Example:
+  export ROTUNDA_TOKEN_SECRET=$(openssl rand -hex 32)
+  export ROTUNDA_SERVICES=backoffice:$(openssl rand -hex 32)
+  rotunda serve --listen 127.0.0.1:4400 --data /var/lib/rotunda
+
+It answers at /v1/socket (sessions), /v1/organizations (back offices; described at /openapi.json),
+/healthz, /readyz and /metrics.";
 
 impl Serve {
     /// Runs it.

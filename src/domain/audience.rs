@@ -321,18 +321,7 @@ fn tell_marks(
 /// Bodies go only to sessions that have the conversation open: minimum necessary.
 fn tell_item(after: &Organization, event: &Event, item: &Item, effects: &mut Vec<Effect>) {
     let of_item = |change: &&ConversationChange| change.after.id == item.conversation;
-    let changes = event.changes.iter().filter_map(|change| match change {
-        Change::Conversation(change) => Some(&**change),
-        Change::Organization(_)
-        | Change::Teammate(_)
-        | Change::Team(_)
-        | Change::Endpoint(_)
-        | Change::Contact(_)
-        | Change::Tag { .. }
-        | Change::Item(_)
-        | Change::Mark { .. } => None,
-    });
-    if let Some(change) = changes.into_iter().find(of_item) {
+    if let Some(change) = event.conversations().find(of_item) {
         let to = Audience::Opened(item.conversation.clone(), after.staff(&change.after));
         let about = Subject::Conversation(Arc::new(change.after.clone()));
         effects.push(tell(to, Push::Item { item: item.clone() }, about));

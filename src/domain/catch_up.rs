@@ -1,7 +1,7 @@
 //! Catch-up: the current state of what changed since a position, as far as a teammate may see it now.
 //! What it costs is proportional to what changed, not to what happened, and not to what there is.
 
-use rotunda_protocol::ask::Listed;
+use rotunda_protocol::conversation::Listed;
 use rotunda_protocol::directory::Teammate;
 use rotunda_protocol::id::TeammateId;
 use rotunda_protocol::push::CatchUp;

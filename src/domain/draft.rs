@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use imbl::HashMap;
 use rotunda_protocol::Millis;
+use rotunda_protocol::command::Done;
 use rotunda_protocol::conversation::{Cause, Contact, Mark};
 use rotunda_protocol::directory::Role;
 use rotunda_protocol::id::{ConversationId, EndpointId, TeammateId};
@@ -205,6 +206,13 @@ impl<'a> Draft<'a> {
 
     fn open_marks(&self, id: &ConversationId) -> Vec<(TeammateId, Mark)> {
         self.organization().shelf().marks(id).map(|(teammate, mark)| (teammate.clone(), *mark)).collect()
+    }
+
+    /// Decides a changed conversation, and says so.
+    pub fn conclude(&mut self, edit: Edit, item: Option<u32>) -> Done {
+        let conversation = edit.conversation.id.clone();
+        let rev = self.put(edit);
+        Done::Conversation { conversation, rev, item }
     }
 
     /// Decides a mark.

@@ -8,7 +8,7 @@ use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 
 use super::address;
-use super::assignment::{conversation, route};
+use super::assignment::route;
 use super::directory::Endpoint;
 use super::draft::Draft;
 use super::edit::Edit;
@@ -43,7 +43,7 @@ pub fn receive(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Done, Refusal
         route(draft, &mut edit);
     }
     let number = edit.add(draft.actor.clone(), draft.at, content);
-    Ok(conversation(draft, edit, Some(number)))
+    Ok(draft.conclude(edit, Some(number)))
 }
 
 /// What the provider calls the sender. A name that cannot be one is none: what was sent counts.

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use rotunda_protocol::ask::Listed;
 use rotunda_protocol::close::CloseCode;
+use rotunda_protocol::conversation::Listed;
 use rotunda_protocol::frame::{ServerFrame, Start};
 use rotunda_protocol::id::ConversationId;
 use rotunda_protocol::item::Item;

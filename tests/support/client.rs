@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
-use rotunda_protocol::ask::{Ask, Listed, Told};
+use rotunda_protocol::ask::{Ask, Told};
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::{Command, Done};
+use rotunda_protocol::conversation::Listed;
 use rotunda_protocol::frame::{Answer, ClientFrame, ServerFrame, Signal};
 use rotunda_protocol::principal::Mailbox;
 use rotunda_protocol::push::Push;

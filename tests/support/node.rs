@@ -156,6 +156,12 @@ impl Node {
         }
     }
 
+    /// What the back office reads at a path below the organization's.
+    pub(crate) async fn read(&self, path: &str) -> Response {
+        let path = format!("/v1/organizations/{ORGANIZATION}{path}");
+        self.service(Method::GET, &path, json!(null), &[]).await
+    }
+
     /// Any command, as the back office.
     pub(crate) async fn command(&self, r#ref: &str, command: &Command) -> Response {
         let path = format!("/v1/organizations/{ORGANIZATION}/commands");

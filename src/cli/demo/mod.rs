@@ -65,7 +65,7 @@ impl Demo {
             tokens: TokenConfig { key, token_audience: None },
             origins: vec![],
             services: vec![format!("{SERVICE}:{}", secrets.service).parse()?],
-            twilio_auth_token: None,
+            twilio_auth_tokens: vec![],
             public_url: None,
             log_format: LogFormat::default(),
             numbers: NumberConfig::default(),

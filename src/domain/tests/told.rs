@@ -11,7 +11,7 @@ use super::practice::{Practice, id};
 use crate::domain::access::Staff;
 use crate::domain::audience::{Audience, Effect, Subject, effects};
 use crate::domain::conversation::Conversation;
-use crate::domain::event::{Change, ConversationChange, Event};
+use crate::domain::event::Event;
 use crate::domain::organization::Organization;
 
 /// Everybody that an audience names, as if all had a session and everything open.
@@ -21,20 +21,6 @@ fn named(organization: &Organization, to: &Audience) -> BTreeSet<TeammateId> {
         Audience::These(these) => these.clone(),
         Audience::Opened(_, staff) => organization.members_of(staff.clone()),
     }
-}
-
-fn changes(event: &Event) -> impl Iterator<Item = &ConversationChange> {
-    event.changes.iter().filter_map(|change| match change {
-        Change::Conversation(change) => Some(&**change),
-        Change::Organization(_)
-        | Change::Teammate(_)
-        | Change::Team(_)
-        | Change::Endpoint(_)
-        | Change::Contact(_)
-        | Change::Tag { .. }
-        | Change::Item(_)
-        | Change::Mark { .. } => None,
-    })
 }
 
 /// The prefix rule, for everything that follows from an event: nobody is told what they may not see after it, nor
@@ -54,7 +40,7 @@ pub(super) fn check(before: &Organization, after: &Organization, event: &Event) 
         }
     }
     let everyone = after.members_of(Staff::Everyone);
-    for change in changes(event) {
+    for change in event.conversations() {
         let row = &change.after;
         for who in everyone.iter().filter(|who| after.can_see(who, row)) {
             assert!(
@@ -75,14 +61,16 @@ fn check_one(
     push: &Push,
     about: &Subject,
 ) {
-    let of = |id: &ConversationId| changes(event).map(|change| &change.after).find(move |row| row.id == *id);
+    let of = |id: &ConversationId| {
+        event.conversations().map(|change| &change.after).find(move |row| row.id == *id)
+    };
     let sees =
         |id| of(id).or_else(|| after.conversation(id).map(|open| &**open)).map(|row| after.can_see(who, row));
     match push {
         Push::Conversation { conversation, was, .. } => {
             assert_eq!(sees(&conversation.id), Some(true), "{who} is told of {}", conversation.id);
             assert!(matches!(about, Subject::Conversation(_)));
-            let change = changes(event).find(|change| change.after.id == conversation.id);
+            let change = event.conversations().find(|change| change.after.id == conversation.id);
             let old = change.and_then(|change| {
                 let was = change.before.as_ref()?;
                 Some(Conversation { members: was.members.clone(), ..change.after.clone() })

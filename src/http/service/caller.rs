@@ -59,17 +59,13 @@ impl Caller {
         Actor::Service(self.name.clone())
     }
 
+    /// Whatever is wrong, the answer is the same: it gives no hint.
     fn identify(services: &[Service], header: Option<&str>) -> Result<Self, Problem> {
-        let secret = bearer(header).ok_or_else(|| {
+        let name = bearer(header).and_then(|secret| service(services, secret));
+        name.map(|name| Self { name: name.into() }).ok_or_else(|| {
             Problem::unauthorized(
                 "This address is for services that share a secret with the hub",
-                "Send `Authorization: Bearer SECRET`; the hub knows the secrets it was started with (--service NAME:SECRET).",
-            )
-        })?;
-        service(services, secret).map(|name| Self { name: name.into() }).ok_or_else(|| {
-            Problem::unauthorized(
-                "No service has this secret",
-                "Compare it with what the hub was started with (--service NAME:SECRET); send the part after the colon.",
+                "Send `Authorization: Bearer SECRET`, with what follows the colon where the hub was started with --service NAME:SECRET.",
             )
         })
     }

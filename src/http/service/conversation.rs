@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Door;
 use super::caller::Caller;
-use super::extract::{Asked, At, Body};
+use super::extract::{Asked, At, Body, page_of};
 use super::idempotency;
 use super::problem::Problem;
 
@@ -179,7 +179,7 @@ pub(super) async fn items(
     At((organization, conversation)): At<(OrganizationId, ConversationId)>,
     Asked(ItemsBefore { before, limit }): Asked<ItemsBefore>,
 ) -> Result<Json<Items>, Problem> {
-    let limit = limit.clamp(1, HISTORY_LIMIT_MAX);
+    let limit = page_of(limit, HISTORY_LIMIT_MAX)?;
     Ok(Json(door.hub.items(&organization, &conversation, before, limit).await?.into()))
 }
 

@@ -1,11 +1,16 @@
 //! Reading a request: its path, its query, its body. What cannot be read becomes a problem that names the place.
 
+use std::fmt::Display;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use rotunda_protocol::refusal::Refusal;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 use super::problem::Problem;
 
@@ -40,15 +45,52 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Asked<T
     }
 }
 
-/// A body, whole. Its content type is not asked: what reads it says what it expected.
+/// A body of JSON, not read yet: what has a key of its content needs the bytes.
 pub(super) struct Whole(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Whole {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        Bytes::from_request(request, state).await.map(Self).map_err(|rejection| unread(&rejection))
+        whole(request, state, JSON).await.map(Self)
     }
+}
+
+/// The fields of a form.
+pub(super) struct Form(pub Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        whole(request, state, FORM).await.map(|bytes| Self(pairs(&bytes)))
+    }
+}
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The whole body, unless it says that it is something else. One that does not say is tried.
+async fn whole<S: Send + Sync>(
+    request: Request,
+    state: &S,
+    expected: &'static str,
+) -> Result<Bytes, Problem> {
+    if request.headers().get(CONTENT_TYPE).is_some_and(|given| !is(given, expected)) {
+        return Err(Problem::other_content_type(expected));
+    }
+    Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))
+}
+
+/// A content type is the expected one, whatever its parameters.
+fn is(given: &HeaderValue, expected: &str) -> bool {
+    let given = given.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    given.trim().eq_ignore_ascii_case(expected)
+}
+
+/// The fields of a form or a query.
+pub(super) fn pairs(text: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(text).into_owned().collect()
 }
 
 fn unread(rejection: &BytesRejection) -> Problem {
@@ -72,12 +114,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
 /// The value that a JSON body stands for.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        Problem::bad_request(
-            format!("The body cannot be read: {error}"),
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        Category::Data => {
+            Refusal::Invalid { field: "body".into(), problem: format!("it does not fit: {error}") }.into()
+        }
+        Category::Io | Category::Syntax | Category::Eof => Problem::bad_request(
+            format!("The body is no JSON: {error}"),
             "Send JSON as /openapi.json describes it.",
-        )
+        ),
     })
+}
+
+/// A page's size that was asked for, if it may be asked for.
+pub(super) fn page_of<N: Copy + PartialOrd + From<u8> + Display>(limit: N, max: N) -> Result<N, Problem> {
+    if limit >= N::from(1) && limit <= max {
+        return Ok(limit);
+    }
+    Err(Refusal::Invalid { field: "limit".into(), problem: format!("1 to {max}") }.into())
 }
 
 #[cfg(test)]
@@ -88,10 +141,33 @@ mod tests {
 
     #[test]
     fn a_body_that_cannot_be_read_says_where() {
-        for (body, place) in [("", "line 1"), ("{", "line 1"), (r#"{"to":"x"}"#, "missing field `from`")] {
+        for (body, status, place) in [
+            ("", 400, "line 1"),
+            ("{", 400, "line 1"),
+            (r#"{"to":"x"}"#, 422, "missing field `from`"),
+            (r#"{"to":1}"#, 422, "column 7"),
+        ] {
             let problem = json::<Inbound>(body.as_bytes()).unwrap_err();
-            assert_eq!(problem.status, 400);
+            assert_eq!(problem.status, status);
             assert!(problem.title.contains(place), "{}", problem.title);
+        }
+    }
+
+    #[test]
+    fn a_content_type_has_parameters_and_no_case() {
+        for given in ["application/json", "Application/JSON; charset=utf-8", " application/json ;q"] {
+            assert!(is(&HeaderValue::from_static(given), JSON), "{given}");
+        }
+        for given in ["", "text/plain", "application/jsonx", FORM] {
+            assert!(!is(&HeaderValue::from_static(given), JSON), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_page_has_a_size_within_its_limit() {
+        assert_eq!((page_of(1, 200).unwrap(), page_of(200, 200).unwrap()), (1, 200));
+        for limit in [0, 201] {
+            assert_eq!(page_of(limit, 200).unwrap_err().title, "limit: 1 to 200");
         }
     }
 }

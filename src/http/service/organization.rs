@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Door;
 use super::caller::Caller;
-use super::extract::{Asked, At, Whole, json};
+use super::extract::{Asked, At, Whole, json, page_of};
 use super::idempotency;
 use super::problem::Problem;
 use crate::domain::event::{Event, Seq};
@@ -122,7 +122,7 @@ pub(super) async fn events(
     At(organization): At<OrganizationId>,
     Asked(EventsAfter { after, limit }): Asked<EventsAfter>,
 ) -> Result<Json<Events>, Problem> {
-    let events = door.hub.events(&organization, Seq(after), limit.clamp(1, EVENTS_MAX)).await?;
+    let events = door.hub.events(&organization, Seq(after), page_of(limit, EVENTS_MAX)?).await?;
     Ok(Json(Events::after(after, events)))
 }
 

@@ -68,6 +68,16 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", title, "Send less in one request.")
     }
 
+    /// 415: not what is read here.
+    pub fn other_content_type(expected: &str) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "other_content_type",
+            format!("The body is not {expected}"),
+            format!("Send it as {expected}, with the header `Content-Type: {expected}`."),
+        )
+    }
+
     /// 501: switched off by the way the hub was started.
     pub fn not_configured(title: &str, detail: &str) -> Self {
         Self::new(StatusCode::NOT_IMPLEMENTED, "not_configured", title, detail)

@@ -19,7 +19,8 @@ use tracing::{debug, warn};
 
 use self::callback::{Delivery, Fields};
 use super::Door;
-use super::extract::{At, Whole};
+use super::extract;
+use super::extract::{At, Form};
 use super::problem::{self, Problem};
 
 /// An answer that asks nothing more of Twilio.
@@ -45,9 +46,9 @@ pub(super) async fn sms(
     At(organization): At<OrganizationId>,
     uri: Uri,
     headers: HeaderMap,
-    Whole(body): Whole,
+    Form(form): Form,
 ) -> Result<Response, Problem> {
-    let webhook = Webhook::verified(&door, &organization, &uri, &headers, &body)?;
+    let webhook = Webhook::verified(&door, &organization, &uri, &headers, form)?;
     door.deliver(&organization, callback::sms(&webhook.fields())?).await
 }
 
@@ -66,9 +67,9 @@ pub(super) async fn voice(
     At(organization): At<OrganizationId>,
     uri: Uri,
     headers: HeaderMap,
-    Whole(body): Whole,
+    Form(form): Form,
 ) -> Result<Response, Problem> {
-    let webhook = Webhook::verified(&door, &organization, &uri, &headers, &body)?;
+    let webhook = Webhook::verified(&door, &organization, &uri, &headers, form)?;
     match callback::voice(&webhook.fields())? {
         Some(delivery) => door.deliver(&organization, delivery).await,
         None => Ok(nothing_to_say()),
@@ -97,9 +98,9 @@ pub(super) async fn recording(
     At(organization): At<OrganizationId>,
     uri: Uri,
     headers: HeaderMap,
-    Whole(body): Whole,
+    Form(form): Form,
 ) -> Result<Response, Problem> {
-    let webhook = Webhook::verified(&door, &organization, &uri, &headers, &body)?;
+    let webhook = Webhook::verified(&door, &organization, &uri, &headers, form)?;
     match callback::recording(&webhook.fields())? {
         Some(delivery) => door.deliver(&organization, delivery).await,
         None => Ok(nothing_to_say()),
@@ -118,7 +119,7 @@ impl Webhook {
         organization: &OrganizationId,
         uri: &Uri,
         headers: &HeaderMap,
-        body: &[u8],
+        form: Vec<(String, String)>,
     ) -> Result<Self, Problem> {
         let tokens: Vec<_> = door.settings.twilio.iter().filter(|token| token.is_for(organization)).collect();
         let public = door.settings.public_url.as_ref().filter(|_| !tokens.is_empty()).ok_or_else(|| {
@@ -127,26 +128,21 @@ impl Webhook {
                 "Start the hub with --twilio-auth-token and --public-url.",
             )
         })?;
-        let form = pairs(body);
         let signature = headers.get("x-twilio-signature").and_then(|value| value.to_str().ok()).unwrap_or("");
         let url = public.of(uri);
         if !tokens.iter().any(|token| token.has_signed(signature, &url, &form)) {
             warn!(%organization, public_url = %public, "a webhook without a valid Twilio signature was refused");
-            return Err(Problem::unauthorized(
+            return Err(Problem::forbidden(
                 "Twilio did not sign this, or not for this address",
                 "Compare --twilio-auth-token with the account's, and --public-url with the address in Twilio's console.",
             ));
         }
-        Ok(Self { form, query: pairs(uri.query().unwrap_or_default().as_bytes()) })
+        Ok(Self { form, query: extract::pairs(uri.query().unwrap_or_default().as_bytes()) })
     }
 
     fn fields(&self) -> Fields<'_> {
         Fields { form: &self.form, query: &self.query }
     }
-}
-
-fn pairs(text: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(text).into_owned().collect()
 }
 
 impl Door {
