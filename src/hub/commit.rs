@@ -11,8 +11,9 @@ use rotunda_protocol::id::{ConversationId, EndpointId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 
+use super::keeper::Keeper;
 use super::mint::mint;
-use super::room::{Pending, RoomTask, load};
+use super::room::{Pending, load};
 use crate::clock;
 use crate::domain::decide::{self, Wanted};
 use crate::domain::draft::{Archived, Working};
@@ -41,7 +42,7 @@ struct Brought {
     asked_threads: HashSet<(EndpointId, String)>,
 }
 
-impl RoomTask {
+impl Keeper {
     /// Decides, commits and answers.
     pub(super) async fn commit(&mut self, mut waiting: Vec<Pending>) {
         let mut conflicts = 0;

@@ -10,9 +10,10 @@ use rotunda_protocol::id::ConversationId;
 use rotunda_protocol::item::Item;
 use rotunda_protocol::push::{CatchUp, Marked};
 
+use super::place::Place;
 use super::registry::OPEN_MAX;
 use super::room::View;
-use super::seat::Place;
+
 use super::send_queue::{About, QueuedFrame};
 use super::wire;
 use crate::domain::catch_up;

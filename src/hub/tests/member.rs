@@ -98,7 +98,8 @@ impl Member {
 
     /// Reads everything that waits, and does what each frame says. Returns the frames.
     pub(super) async fn read(&mut self) -> Vec<ServerFrame> {
-        let mut frames = Vec::new();
+        let mut frames: Vec<ServerFrame> = Vec::new();
+        let mut awaits_catch_up = false;
         while self.is_here() {
             let mut written = Vec::new();
             let next = self.queue().write(|slices| {
@@ -109,13 +110,18 @@ impl Member {
             self.bytes.extend(written);
             let decoded = self.decode();
             decoded.iter().for_each(|frame| self.apply(frame));
+            let caught_up = |frame: &ServerFrame| {
+                matches!(frame, ServerFrame::CatchUp { .. } | ServerFrame::Resync { .. })
+            };
+            awaits_catch_up &= !decoded.iter().any(caught_up);
             frames.extend(decoded);
             match next.unwrap() {
                 Next::More => {}
+                Next::Idle if awaits_catch_up => self.wait().await,
                 Next::Idle | Next::Blocked => break,
                 Next::CatchUp => {
+                    awaits_catch_up = true;
                     self.seat().catch_up();
-                    self.wait().await;
                 }
                 Next::End(_) | Next::Cut(_) | Next::Done => self.leave(),
             }

@@ -16,6 +16,7 @@ use crate::hub::send_queue::SendQueue;
 use crate::hub::{Hub, Joining, NotJoined, mint};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::store::SharedStore;
 use crate::store::sqlite::SqliteStore;
 
 /// The teammates: ada is an admin.
@@ -43,6 +44,7 @@ pub(super) fn principal(text: &str) -> Principal {
 pub(super) struct Practice {
     pub(super) hub: Hub,
     pub(super) organization: OrganizationId,
+    pub(super) store: SharedStore,
     refs: u64,
     _folder: tempfile::TempDir,
 }
@@ -55,8 +57,9 @@ impl Practice {
     pub(super) async fn with(limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("rotunda.db")).await.unwrap();
-        let hub = Hub::new(Arc::new(store), Metrics::new(), limits);
-        let mut practice = Self { hub, organization: id("practice"), refs: 0, _folder: folder };
+        let store: SharedStore = Arc::new(store);
+        let hub = Hub::new(store.clone(), Metrics::new(), limits);
+        let mut practice = Self { hub, organization: id("practice"), store, refs: 0, _folder: folder };
         practice.service(Command::Provision(provision())).await.unwrap();
         practice
     }
