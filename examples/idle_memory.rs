@@ -168,8 +168,7 @@ async fn greet(hub: SocketAddr, codec: Codec, token: String) -> anyhow::Result<S
     };
     socket.send(hello).await?;
     let welcome = socket.next().await.context("the hub closed the connection")??.into_data();
-    match codec.decode::<ServerFrame>(&welcome)? {
-        ServerFrame::Welcome { .. } => Ok(socket),
-        other => bail!("not welcome: {other:?}"),
-    }
+    let welcome = codec.decode::<ServerFrame>(&welcome)?;
+    ensure!(matches!(welcome, ServerFrame::Welcome { .. }), "not welcome: {welcome:?}");
+    Ok(socket)
 }

@@ -82,7 +82,7 @@ mod tests {
     fn what_is_nested_too_deep_is_malformed_in_both() {
         assert!(Codec::Json.decode::<ClientFrame>("[".repeat(60_000).as_bytes()).is_err());
         for start in [b"".as_slice(), b"\x81\xa7command", b"\x82\xa1t\xa4call\xa7command"] {
-            let nested = [start, &[0x91; 60_000]].concat();
+            let nested = [start, &vec![0x91; 60_000]].concat();
             assert!(Codec::MessagePack.decode::<ClientFrame>(&nested).is_err());
         }
     }

@@ -22,7 +22,7 @@ use crate::domain::event::Seq;
 use crate::hub::NotJoined;
 use crate::limits::Limits;
 
-/// A generator of numbers that one seed determines (SplitMix64).
+/// A generator of numbers that one seed determines (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {

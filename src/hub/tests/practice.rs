@@ -21,8 +21,10 @@ use crate::store::sqlite::SqliteStore;
 
 /// The teammates: ada is an admin.
 pub(super) const TEAMMATES: [&str; 6] = ["ada", "ben", "cyd", "dee", "eve", "fay"];
-/// The endpoints: who owns them and who else is a member.
-pub(super) const ENDPOINTS: [(&str, EndpointKind, &str, &str, &[&str], bool); 4] = [
+/// Name, kind, address, owner, other members, and whether it assigns to its owner.
+type Described = (&'static str, EndpointKind, &'static str, &'static str, &'static [&'static str], bool);
+/// The endpoints.
+pub(super) const ENDPOINTS: [Described; 4] = [
     ("main", EndpointKind::Phone, "+14155550100", "organization", &[], false),
     ("desk", EndpointKind::Link, "front-desk", "team:desk", &[], true),
     ("ben-direct", EndpointKind::Phone, "+14155550101", "teammate:ben", &["teammate:cyd"], true),
@@ -128,16 +130,15 @@ fn provision() -> NewOrganization {
         name: name.into(),
         members: members.iter().map(|member| id(member)).collect(),
     };
-    let endpoint =
-        |&(name, kind, address, owner, members, auto_assign): &(_, _, &str, _, &[&str], _)| NewEndpoint {
-            id: Some(id(name)),
-            kind,
-            address: address.to_owned(),
-            label: String::from(name),
-            owner: principal(owner),
-            members: members.iter().map(|member| principal(member)).collect(),
-            auto_assign,
-        };
+    let endpoint = |&(name, kind, address, owner, members, auto_assign): &Described| NewEndpoint {
+        id: Some(id(name)),
+        kind,
+        address: address.to_owned(),
+        label: String::from(name),
+        owner: principal(owner),
+        members: members.iter().map(|member| principal(member)).collect(),
+        auto_assign,
+    };
     NewOrganization {
         name: "Practice".into(),
         kind: OrganizationKind::Team,

@@ -127,7 +127,8 @@ async fn what_comes_back_brings_ones_own_mark_along() {
     practice.teammate("ben", archive).await.unwrap();
     let mut ben = practice.join("ben", Codec::MessagePack).await.unwrap();
     let mut cyd = practice.join("cyd", Codec::MessagePack).await.unwrap();
-    (ben.read().await, cyd.read().await);
+    ben.read().await;
+    cyd.read().await;
     practice.receive("+14155550100", "+14155550999", "again").await;
     ben.read().await;
     assert_eq!(ben.marks[&conversation], Mark { read: 0, starred: true, rev: 1 });
