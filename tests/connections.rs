@@ -54,7 +54,8 @@ async fn a_client_that_answers_no_pings_goes_and_one_that_does_stays() {
             }
         }
     };
-    let (read, ()) = tokio::join!(reading, watching);
+    let both = async { tokio::join!(reading, watching) };
+    let (read, ()) = tokio::time::timeout(Duration::from_secs(20), both).await.expect("not given up");
     read.unwrap();
     let told = String::from_utf8_lossy(&told);
     assert!(told.contains("beat") && told.contains("heartbeat_missed"), "{told}");
