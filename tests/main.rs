@@ -10,6 +10,7 @@ mod support;
 
 mod access;
 mod back_office;
+mod command_line;
 mod conversations;
 mod process;
 mod resuming;
