@@ -90,12 +90,14 @@ impl Metrics {
             bytes_out: make.counter("bytes_out", "Bytes written to clients"),
             deliveries: make.counter("deliveries", "Pushes offered to sessions"),
             commands_done: make.counter("commands_done", "Commands that were done"),
-            commands_refused: make.family("commands_refused", "Commands that were refused, by refusal"),
+            commands_refused: make
+                .family("commands_refused", "Commands and other frames that were refused, by refusal"),
             closes: CloseCode::ALL.into_iter().map(close).collect(),
             closes_by_client: make.counter("closes_by_client", "Connections that ended from outside"),
             catch_ups: make.counter("catch_ups", "Sessions told what changed since a position"),
             resyncs: make.counter("resyncs", "Sessions told to drop everything and ask again"),
-            queue_overflows: make.counter("queue_overflows", "Send queues that dropped what waited"),
+            queue_overflows: make
+                .counter("queue_overflows", "Send queues that dropped what waited, and were read again"),
             presence_updates: make.counter("presence_updates", "Changes of who is here, viewing or typing"),
             events: make.counter("events", "Events applied to organizations in memory"),
             store_faults: make.counter("store_faults", "Requests that the database failed"),
@@ -168,9 +170,16 @@ impl Metrics {
     pub fn command_answered(&self, refusal: Option<&Refusal>, after: Duration) {
         self.answer_seconds.observe(after.as_secs_f64());
         match refusal {
-            None => self.commands_done.inc(),
-            Some(refusal) => self.commands_refused.get_or_create(&Code { code: refusal.code() }).inc(),
-        };
+            None => {
+                self.commands_done.inc();
+            }
+            Some(refusal) => self.refused(refusal),
+        }
+    }
+
+    /// A frame was refused before it reached the hub.
+    pub fn refused(&self, refusal: &Refusal) {
+        self.commands_refused.get_or_create(&Code { code: refusal.code() }).inc();
     }
 
     /// The hub ended a connection.
@@ -195,7 +204,7 @@ impl Metrics {
         self.resyncs.inc();
     }
 
-    /// A send queue dropped what waited.
+    /// A send queue dropped what waited, and what was left of it is written.
     pub fn queue_overflowed(&self) {
         self.queue_overflows.inc();
     }

@@ -45,9 +45,9 @@ impl Node {
         let (metrics, draining) = (Metrics::new(), CancellationToken::new());
         let shared: Arc<dyn Store> = store.clone();
         let hub = Hub::new(shared, Arc::clone(&metrics), limits.clone());
-        let ops = Ops { hub: hub.clone(), metrics, draining: draining.clone() };
+        let ops = Ops { hub: hub.clone(), metrics: Arc::clone(&metrics), draining: draining.clone() };
         let routes = openapi::router(Door::new(hub.clone(), settings), ops).merge(more);
-        let running = Server::start_within(config, limits, hub.clone(), routes)?;
+        let running = Server::start_within(config, limits, hub.clone(), metrics, routes)?;
         Ok(Self { hub, running, store, draining })
     }
 

@@ -14,10 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, TokenConfigError};
-use crate::http::{self, accept, upgrade::Gate};
+use crate::http::{self, accept, accept::Served, upgrade::Gate};
 use crate::hub::Hub;
 use crate::limits::Limits;
-use crate::session::Node;
+use crate::metrics::Metrics;
+use crate::session::Sessions;
 use crate::session::live::Live;
 
 /// Why a node did not start.
@@ -43,54 +44,52 @@ pub struct Server;
 pub struct Running {
     /// Where it listens; the port is the real one.
     pub address: SocketAddr,
-    node: Arc<Node>,
+    sessions: Arc<Sessions>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Server {
     /// Starts listening, with `others` beside the socket. Must be called within a runtime.
-    pub fn start(config: &Config, hub: Hub, others: Router) -> Result<Running, StartError> {
-        Self::start_within(config, config.numbers.limits(), hub, others)
-    }
-
-    /// The same with limits of one's own: a test need not wait as long as a client may.
     pub fn start_within(
         config: &Config,
         limits: Limits,
         hub: Hub,
+        metrics: Arc<Metrics>,
         others: Router,
     ) -> Result<Running, StartError> {
         let header_time_max = limits.header_time_max;
-        let node = Arc::new(Node {
+        let sessions = Arc::new(Sessions {
             tokens: config.tokens.tokens()?,
             live: Live::new(limits.connections_max),
             limits,
+            metrics: Arc::clone(&metrics),
         });
-        let gate = Gate { hub, node: Arc::clone(&node), origins: config.origins.clone() };
+        let gate = Gate { hub, sessions: Arc::clone(&sessions), origins: config.origins.clone() };
         let failed = |source| StartError::Listen { address: config.listen, source };
         let listener = accept::listen(config.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let router = http::router(Arc::new(gate), others);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(accept::serve(listener, router, header_time_max, stop.clone(), tasks.clone()));
+        let served = Served { router, header_time_max, metrics, stop: stop.clone(), tasks: tasks.clone() };
+        tasks.spawn(served.run(listener));
         tracing::info!(%address, "listening");
-        Ok(Running { address, node, stop, tasks })
+        Ok(Running { address, sessions, stop, tasks })
     }
 }
 
 impl Running {
     /// What its sessions share.
-    pub fn node(&self) -> &Arc<Node> {
-        &self.node
+    pub fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
     }
 
     /// Takes no more sessions, tells all to go in waves, and returns when they have gone or their time is over.
     /// Until then plain requests are answered: whoever asks `/readyz` hears why there are no more sessions.
     pub async fn drain(self) {
-        tracing::info!(connections = self.node.live.count(), "draining");
-        let limits = &self.node.limits;
-        self.node.live.drain(limits.drain, limits.drain_flush_max, limits.linger).await;
+        tracing::info!(connections = self.sessions.live.count(), "draining");
+        let limits = &self.sessions.limits;
+        self.sessions.live.drain(limits.drain, limits.drain_flush_max, limits.linger).await;
         self.stop.cancel();
         self.tasks.close();
         if timeout(limits.linger, self.tasks.wait()).await.is_err() {

@@ -1,9 +1,7 @@
 //! The integration tests: one binary, real sockets, a real database, and the real process where it has to die.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on has failed, also in what tests have in common"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it waits for")]
 #![allow(clippy::similar_names, reason = "a node and a note are two things")]
 
 mod support;
@@ -11,6 +9,9 @@ mod support;
 mod access;
 mod back_office;
 mod command_line;
+mod connections;
 mod conversations;
+mod layers;
 mod process;
+mod refusals;
 mod resuming;

@@ -82,7 +82,7 @@ async fn kill_9_during_writes_loses_no_answered_command() {
         let mut answered = Vec::new();
         let mut sent = 0;
         loop {
-            while sent < answered.len() as u32 + 16 {
+            while sent < u32::try_from(answered.len()).unwrap() + 16 {
                 let r#ref = format!("{round}-{sent}");
                 ben.send(&ClientFrame::Call { r#ref, command: note(sent) }).await;
                 sent += 1;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Millis;
-use crate::conversation::{Conversation, Mark};
+use crate::conversation::Listed;
 use crate::id::{ConversationId, EndpointId, TeammateId};
 use crate::item::Item;
 use crate::principal::{Mailbox, Principal};
@@ -78,15 +78,6 @@ pub enum Ask {
         /// Which.
         conversation: ConversationId,
     },
-}
-
-/// A row with what one keeps about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Listed {
-    /// The row.
-    pub conversation: Conversation,
-    /// One's own mark on it.
-    pub mark: Mark,
 }
 
 /// How many conversations a mailbox holds.

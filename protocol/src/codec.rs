@@ -4,6 +4,10 @@ use std::fmt;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+/// How deep a frame may be nested: as deep as `serde_json` lets JSON be, and far deeper than any frame is. What
+/// reads them recurses, and the stack of a thread that serves connections ends before `rmp_serde`'s own limit.
+const DEPTH_MAX: usize = 128;
+
 /// One of the two encodings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Codec {
@@ -60,9 +64,26 @@ impl Codec {
             Self::Json => serde_json::from_slice(bytes).map_err(|e| Malformed(e.to_string())),
             Self::MessagePack => {
                 let mut rest = bytes;
-                let value = rmp_serde::from_read(&mut rest).map_err(|e| Malformed(e.to_string()))?;
+                let mut deserializer = rmp_serde::Deserializer::new(&mut rest);
+                deserializer.set_max_depth(DEPTH_MAX);
+                let value = T::deserialize(&mut deserializer).map_err(|e| Malformed(e.to_string()))?;
                 if rest.is_empty() { Ok(value) } else { Err(Malformed("bytes behind the frame".into())) }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::ClientFrame;
+
+    #[test]
+    fn what_is_nested_too_deep_is_malformed_in_both() {
+        assert!(Codec::Json.decode::<ClientFrame>("[".repeat(60_000).as_bytes()).is_err());
+        for start in [b"".as_slice(), b"\x81\xa7command", b"\x82\xa1t\xa4call\xa7command"] {
+            let nested = [start, &vec![0x91; 60_000]].concat();
+            assert!(Codec::MessagePack.decode::<ClientFrame>(&nested).is_err());
         }
     }
 }

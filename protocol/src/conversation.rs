@@ -169,3 +169,12 @@ pub struct Mark {
     /// Rises by one with every change, from 0 for none. Of two marks, the one with the higher `rev` is true.
     pub rev: u32,
 }
+
+/// A row with what one keeps about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Listed {
+    /// The row.
+    pub conversation: Conversation,
+    /// One's own mark on it.
+    pub mark: Mark,
+}

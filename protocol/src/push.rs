@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Millis;
-use crate::ask::Listed;
-use crate::conversation::{Conversation, Happening, Mark, Was};
+use crate::conversation::{Conversation, Happening, Listed, Mark, Was};
 use crate::directory::{Endpoint, Organization, Team, Teammate};
 use crate::id::{ConversationId, EndpointId, TeamId, TeammateId};
 use crate::item::Item;

@@ -10,6 +10,7 @@ pub use rotunda_protocol::push::Access;
 
 use super::conversation::Conversation;
 use super::directory::Endpoint;
+use super::event::Seq;
 use super::organization::Organization;
 
 /// A set of active teammates. There is no empty set that means everyone.
@@ -147,6 +148,12 @@ impl Organization {
     pub fn principals_of(&self, teammate: &TeammateId) -> Vec<Principal> {
         let teams = self.teams_of(teammate).cloned().map(Principal::Team);
         [Principal::Organization, Principal::Teammate(teammate.clone())].into_iter().chain(teams).collect()
+    }
+
+    /// A team of theirs changed after a position. Who left it and came back, while a conversation ceased to be the
+    /// team's, was never told that it is gone: a client of theirs that knows only that position starts over.
+    pub fn rejoined_since(&self, teammate: &TeammateId, since: Seq) -> bool {
+        self.teams().any(|kept| kept.changed > since && kept.value.members.contains(teammate))
     }
 
     /// Whether an assignee may hold a conversation (invariant 1): a teammate who may see it, or a team of which

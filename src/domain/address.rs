@@ -21,6 +21,28 @@ pub fn normalize(kind: EndpointKind, field: &'static str, text: &str) -> Result<
     }
 }
 
+/// The address that something came from. Telephones also show short codes, and callers who withhold their number
+/// arrive all the same: together, as one contact.
+pub fn sender(kind: EndpointKind, text: &str) -> Result<String, Refusal> {
+    normalize(kind, "from", text).or_else(|refusal| match kind {
+        EndpointKind::Phone => short_code(text).or_else(|| withheld(text)).ok_or(refusal),
+        EndpointKind::Link => Err(refusal),
+    })
+}
+
+fn short_code(text: &str) -> Option<String> {
+    let code = text.trim();
+    ((3..=8).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit())).then(|| code.to_owned())
+}
+
+/// The words by which providers say that there is no number.
+fn withheld(text: &str) -> Option<String> {
+    let word = text.trim().trim_start_matches('+').to_lowercase();
+    ["anonymous", "restricted", "unavailable", "unknown", "blocked", "private", ""]
+        .contains(&word.as_str())
+        .then(|| "withheld".to_owned())
+}
+
 /// As every kind of address it can be read as, for finding an endpoint by the address something was sent to.
 pub fn readings(text: &str) -> impl Iterator<Item = String> {
     name(text).into_iter().chain(phone(text))
@@ -49,6 +71,18 @@ fn name(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_shows_no_whole_number_still_arrives() {
+        let phone = |text| sender(EndpointKind::Phone, text);
+        assert_eq!(phone("+1 415 555 0100"), Ok("+14155550100".into()));
+        assert_eq!(phone("22395"), Ok("22395".into()));
+        for word in ["Anonymous", "+anonymous", "restricted", ""] {
+            assert_eq!(phone(word), Ok("withheld".into()), "{word}");
+        }
+        assert!(phone("not a number").is_err());
+        assert!(sender(EndpointKind::Link, "").is_err());
+    }
 
     #[test]
     fn spellings_of_one_number_are_one_address() {

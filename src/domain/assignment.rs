@@ -8,7 +8,8 @@ use rotunda_protocol::principal::{Actor, AssignTo, Assignee, Principal};
 use rotunda_protocol::refusal::Refusal;
 
 use super::conversation::{Conversation, Counterpart, State};
-use super::draft::{Draft, Edit};
+use super::draft::Draft;
+use super::edit::Edit;
 use super::membership;
 use super::organization::Organization;
 
@@ -31,7 +32,7 @@ pub fn claim(draft: &mut Draft<'_>, id: &ConversationId, expect_rev: Option<u64>
         }
     }
     edit.assign(Some(Assignee::Teammate(caller)), draft.actor.clone(), draft.at, Cause::Claim);
-    Ok(conversation(draft, edit, None))
+    Ok(draft.conclude(edit, None))
 }
 
 /// Assigns a conversation to a teammate or team, or to nobody (R3, R4, R18, R19).
@@ -61,7 +62,7 @@ pub fn assign(
     if edit.is_unchanged() {
         return Ok(Done::Unchanged);
     }
-    Ok(conversation(draft, edit, None))
+    Ok(draft.conclude(edit, None))
 }
 
 /// Changes who holds an open conversation, in an edit that may change more.
@@ -135,11 +136,4 @@ pub fn route(draft: &Draft<'_>, edit: &mut Edit) {
     } else {
         edit.auto_assign_unavailable();
     }
-}
-
-/// Puts an edit and says so.
-pub fn conversation(draft: &mut Draft<'_>, edit: Edit, item: Option<u32>) -> Done {
-    let conversation = edit.conversation.id.clone();
-    let rev = draft.put(edit);
-    Done::Conversation { conversation, rev, item }
 }

@@ -209,7 +209,7 @@ fn tell_teammate(
         .filter(|other| other.role == Role::Admin)
         .map(|other| other.id.clone())
         .collect();
-    insiders.insert(teammate.id.clone());
+    insiders.extend(teammate.is_active().then(|| teammate.id.clone()));
     let was = before.teammate(&teammate.id);
     let public = was.map(|was| was.to_wire(false)) != Some(teammate.to_wire(false));
     let outsiders: BTreeSet<TeammateId> = after
@@ -265,7 +265,8 @@ fn tell_conversation(
 ) {
     let row = &change.after;
     let now = after.staff(row);
-    for loser in change.departed.iter().filter(|loser| !after.can_see(loser, row)) {
+    let departed = change.departed.iter().filter(|loser| after.is_active(loser));
+    for loser in departed.filter(|loser| !after.can_see(loser, row)) {
         effects.push(Effect::Narrow(loser.clone()));
         effects.push(tell(one(loser), Push::Gone { conversation: row.id.clone() }, Subject::Loss));
     }
@@ -320,18 +321,7 @@ fn tell_marks(
 /// Bodies go only to sessions that have the conversation open: minimum necessary.
 fn tell_item(after: &Organization, event: &Event, item: &Item, effects: &mut Vec<Effect>) {
     let of_item = |change: &&ConversationChange| change.after.id == item.conversation;
-    let changes = event.changes.iter().filter_map(|change| match change {
-        Change::Conversation(change) => Some(&**change),
-        Change::Organization(_)
-        | Change::Teammate(_)
-        | Change::Team(_)
-        | Change::Endpoint(_)
-        | Change::Contact(_)
-        | Change::Tag { .. }
-        | Change::Item(_)
-        | Change::Mark { .. } => None,
-    });
-    if let Some(change) = changes.into_iter().find(of_item) {
+    if let Some(change) = event.conversations().find(of_item) {
         let to = Audience::Opened(item.conversation.clone(), after.staff(&change.after));
         let about = Subject::Conversation(Arc::new(change.after.clone()));
         effects.push(tell(to, Push::Item { item: item.clone() }, about));

@@ -1,7 +1,7 @@
 //! Catch-up: the current state of what changed since a position, as far as a teammate may see it now.
 //! What it costs is proportional to what changed, not to what happened, and not to what there is.
 
-use rotunda_protocol::ask::Listed;
+use rotunda_protocol::conversation::Listed;
 use rotunda_protocol::directory::Teammate;
 use rotunda_protocol::id::TeammateId;
 use rotunda_protocol::push::CatchUp;
@@ -12,8 +12,10 @@ use super::organization::Organization;
 use super::presence::Presence;
 
 /// Whether a client that knows everything up to `since` can be caught up at all.
-pub fn is_possible(organization: &Organization, since: Seq) -> bool {
-    since >= organization.reset() && since <= organization.seq()
+pub fn is_possible(organization: &Organization, teammate: &TeammateId, since: Seq) -> bool {
+    since >= organization.reset()
+        && since <= organization.seq()
+        && !organization.rejoined_since(teammate, since)
 }
 
 /// What there is to know besides conversations: all of it for a start from nothing (`since` 0), else what changed.

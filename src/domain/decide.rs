@@ -149,8 +149,7 @@ pub fn wanted(organization: &Organization, actor: &Actor, command: &Command) -> 
         }
         Command::Receive(inbound) => {
             let endpoint = inbound::endpoint(organization, inbound);
-            let from =
-                endpoint.and_then(|endpoint| address::normalize(endpoint.kind, "from", &inbound.from).ok());
+            let from = endpoint.and_then(|endpoint| address::sender(endpoint.kind, &inbound.from).ok());
             want_thread(organization, endpoint.map(|endpoint| &endpoint.id), from)
         }
         Command::StartTeam { .. }

@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 
 use imbl::HashMap;
 use rotunda_protocol::Millis;
-use rotunda_protocol::conversation::{Cause, Contact, Happening, LastItem, Mark};
+use rotunda_protocol::command::Done;
+use rotunda_protocol::conversation::{Cause, Contact, Mark};
 use rotunda_protocol::directory::Role;
 use rotunda_protocol::id::{ConversationId, EndpointId, TeammateId};
-use rotunda_protocol::item::{Content, Item};
 use rotunda_protocol::principal::{Actor, Assignee, Principal};
 use rotunda_protocol::refusal::Refusal;
 
-use super::conversation::{Assignment, Before, Conversation, State};
+use super::conversation::{Conversation, State};
 use super::directory::Endpoint;
+use super::edit::Edit;
 use super::event::{Change, ConversationChange, Event};
 use super::organization::Organization;
 
@@ -207,6 +208,13 @@ impl<'a> Draft<'a> {
         self.organization().shelf().marks(id).map(|(teammate, mark)| (teammate.clone(), *mark)).collect()
     }
 
+    /// Decides a changed conversation, and says so.
+    pub fn conclude(&mut self, edit: Edit, item: Option<u32>) -> Done {
+        let conversation = edit.conversation.id.clone();
+        let rev = self.put(edit);
+        Done::Conversation { conversation, rev, item }
+    }
+
     /// Decides a mark.
     pub fn put_mark(&mut self, conversation: ConversationId, teammate: TeammateId, mark: Mark) {
         if let Some(archived) = self.working.archived.get_mut(&conversation) {
@@ -244,111 +252,5 @@ impl<'a> Draft<'a> {
             edit.assign(None, self.actor.clone(), self.at, cause);
             self.put(edit);
         }
-    }
-}
-
-/// A conversation being changed.
-pub struct Edit {
-    /// As it is from now on.
-    pub conversation: Conversation,
-    before: Option<Before>,
-    happened: Vec<Happening>,
-    items: Vec<Item>,
-}
-
-impl Edit {
-    /// Of one that exists.
-    pub fn of(conversation: Conversation) -> Self {
-        let before = Some(conversation.before());
-        Self { conversation, before, happened: Vec::new(), items: Vec::new() }
-    }
-
-    /// Of a new one.
-    pub fn new(conversation: Conversation) -> Self {
-        Self { conversation, before: None, happened: vec![Happening::Created], items: Vec::new() }
-    }
-
-    /// Nothing was changed.
-    pub fn is_unchanged(&self) -> bool {
-        self.happened.is_empty()
-    }
-
-    /// Assigns an open conversation, or takes it from its assignee.
-    pub fn assign(&mut self, to: Option<Assignee>, by: Actor, at: Millis, cause: Cause) {
-        let from = self.conversation.assignee().cloned();
-        if from == to {
-            return;
-        }
-        let assignment = to.clone().map(|to| Assignment { to, by, at });
-        self.conversation.state = State::Open { assignment };
-        self.happened.push(Happening::Assigned { from, to, cause });
-    }
-
-    /// Puts it away, and takes it from its assignee in the same step (R9).
-    pub fn archive(&mut self) {
-        self.conversation.state = State::Archived;
-        self.happened.push(Happening::Archived);
-    }
-
-    /// Brings it back into the shared mailbox. Whoever held it before is not restored (R12).
-    pub fn reopen(&mut self, cause: Cause) {
-        self.conversation.state = State::SHARED;
-        self.happened.push(Happening::Reopened { cause });
-    }
-
-    /// It should have gone to its endpoint's owner, but nobody is there (E10).
-    pub fn auto_assign_unavailable(&mut self) {
-        let cause = Cause::AutoAssignUnavailable;
-        self.happened.push(Happening::Assigned { from: None, to: None, cause });
-    }
-
-    /// Replaces its tags.
-    pub fn set_tags(&mut self, tags: BTreeSet<String>) {
-        if self.conversation.tags != tags {
-            self.conversation.tags = tags;
-            self.happened.push(Happening::Tagged);
-        }
-    }
-
-    /// Replaces its own members.
-    pub fn set_members(&mut self, members: BTreeSet<Principal>) {
-        if self.conversation.members != members {
-            self.conversation.members = members;
-            self.happened.push(Happening::Members);
-        }
-    }
-
-    /// Adds an item.
-    pub fn add(&mut self, by: Actor, at: Millis, content: Content) -> u32 {
-        let number = self.conversation.items + 1;
-        self.conversation.items = number;
-        if by == Actor::Contact {
-            self.conversation.inbound = number;
-        }
-        self.conversation.last = Some(LastItem { kind: content.kind(), by: by.clone(), at });
-        self.conversation.activity_at = at;
-        self.happened.push(Happening::Item { number });
-        self.items.push(Item { conversation: self.conversation.id.clone(), number, by, at, content });
-        number
-    }
-
-    fn release_if_lost(&mut self, organization: &Organization, by: &Actor, at: Millis) {
-        let lost =
-            self.conversation.assignee().is_some_and(|to| !organization.can_keep(to, &self.conversation));
-        if lost {
-            self.assign(None, by.clone(), at, Cause::LostAccess);
-        }
-    }
-
-    /// Whom the conversation's own member list let see it before and does not now. The suspended too: they come
-    /// back with what they knew (E7).
-    fn departed(&self, organization: &Organization) -> Vec<TeammateId> {
-        let Some(before) = &self.before else { return Vec::new() };
-        if before.members == self.conversation.members {
-            return Vec::new();
-        }
-        let old = organization.listed(&before.members);
-        let new = organization.listed(&self.conversation.members);
-        old.difference(&new).cloned().collect()
     }
 }

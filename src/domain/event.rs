@@ -35,6 +35,23 @@ pub struct Event {
     pub changes: Vec<Change>,
 }
 
+impl Event {
+    /// The conversations that it changed.
+    pub fn conversations(&self) -> impl Iterator<Item = &ConversationChange> {
+        self.changes.iter().filter_map(|change| match change {
+            Change::Conversation(change) => Some(&**change),
+            Change::Organization(_)
+            | Change::Teammate(_)
+            | Change::Team(_)
+            | Change::Endpoint(_)
+            | Change::Contact(_)
+            | Change::Tag { .. }
+            | Change::Item(_)
+            | Change::Mark { .. } => None,
+        })
+    }
+}
+
 /// One thing as it is from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]

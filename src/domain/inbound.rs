@@ -8,9 +8,10 @@ use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 
 use super::address;
-use super::assignment::{conversation, route};
+use super::assignment::route;
 use super::directory::Endpoint;
-use super::draft::{Draft, Edit};
+use super::draft::Draft;
+use super::edit::Edit;
 use super::organization::Organization;
 use super::writing::{BODY_LENGTH_MAX, begin, text, thread, title};
 
@@ -23,7 +24,7 @@ const MEDIA_MAX: usize = 10;
 pub fn receive(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Done, Refusal> {
     draft.back_office()?;
     let endpoint = endpoint(draft.organization(), inbound).ok_or(Refusal::NotFound)?.clone();
-    let address = address::normalize(endpoint.kind, "from", &inbound.from)?;
+    let address = address::sender(endpoint.kind, &inbound.from)?;
     let content = content(&endpoint, &inbound.content)?;
     let outbound = matches!(content, Content::Call { direction: Direction::Out, .. });
     if !outbound {
@@ -42,7 +43,7 @@ pub fn receive(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Done, Refusal
         route(draft, &mut edit);
     }
     let number = edit.add(draft.actor.clone(), draft.at, content);
-    Ok(conversation(draft, edit, Some(number)))
+    Ok(draft.conclude(edit, Some(number)))
 }
 
 /// What the provider calls the sender. A name that cannot be one is none: what was sent counts.

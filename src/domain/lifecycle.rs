@@ -6,8 +6,9 @@ use rotunda_protocol::id::ConversationId;
 use rotunda_protocol::principal::AssignTo;
 use rotunda_protocol::refusal::Refusal;
 
-use super::assignment::{self, conversation, route};
-use super::draft::{Draft, Edit};
+use super::assignment::{self, route};
+use super::draft::Draft;
+use super::edit::Edit;
 use super::tagging;
 
 /// Puts a conversation away, unless something was received that the caller has not seen (E9).
@@ -24,7 +25,7 @@ pub fn archive(
     }
     nothing_unseen(&edit, seen, force)?;
     edit.archive();
-    Ok(conversation(draft, edit, None))
+    Ok(draft.conclude(edit, None))
 }
 
 /// Brings a conversation back, to where its endpoint's rule says.
@@ -39,7 +40,7 @@ pub fn unarchive(
     }
     edit.reopen(Cause::Manual);
     route(draft, &mut edit);
-    Ok(conversation(draft, edit, None))
+    Ok(draft.conclude(edit, None))
 }
 
 /// Changes several fields in one step, or none of them (C2).
@@ -82,7 +83,7 @@ pub fn update(
     if edit.is_unchanged() {
         return Ok(Done::Unchanged);
     }
-    Ok(conversation(draft, edit, None))
+    Ok(draft.conclude(edit, None))
 }
 
 /// Nothing was received that the caller has not seen. Who reads the answer adds what was missed.

@@ -7,7 +7,6 @@ use rotunda_protocol::id::ConversationId;
 use rotunda_protocol::principal::Principal;
 use rotunda_protocol::refusal::Refusal;
 
-use super::assignment::conversation;
 use super::conversation::{Conversation, Counterpart};
 use super::directory::Endpoint;
 use super::draft::Draft;
@@ -68,7 +67,7 @@ fn change(
     if edit.is_unchanged() {
         return Ok(Done::Unchanged);
     }
-    Ok(conversation(draft, edit, None))
+    Ok(draft.conclude(edit, None))
 }
 
 /// Gives up one's own membership. The last one may leave too: then nobody sees the conversation (E22).
@@ -84,7 +83,7 @@ pub fn leave(draft: &mut Draft<'_>, id: &ConversationId) -> Result<Done, Refusal
         return Err(from.map_or(Refusal::NotFound, |from| Refusal::DerivedAccess { from: from.clone() }));
     }
     edit.set_members(members);
-    Ok(conversation(draft, edit, None))
+    Ok(draft.conclude(edit, None))
 }
 
 /// May change the own members of a conversation with a contact: an admin who sees it, or an owner of its endpoint.

@@ -9,10 +9,12 @@ pub mod tag;
 
 pub mod access;
 pub mod organization;
+pub mod orphans;
 pub mod shelf;
 
 pub mod decide;
 pub mod draft;
+pub mod edit;
 
 pub mod assignment;
 pub mod endpoint;

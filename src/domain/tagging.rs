@@ -4,8 +4,8 @@ use rotunda_protocol::command::Done;
 use rotunda_protocol::id::ConversationId;
 use rotunda_protocol::refusal::Refusal;
 
-use super::assignment::conversation;
-use super::draft::{Draft, Edit};
+use super::draft::Draft;
+use super::edit::Edit;
 use super::event::Change;
 use super::tag::{self, TAG_WORDS_MAX, TAGS_MAX};
 
@@ -30,7 +30,7 @@ fn retag(
     if edit.is_unchanged() {
         return Ok(Done::Unchanged);
     }
-    Ok(conversation(draft, edit, None))
+    Ok(draft.conclude(edit, None))
 }
 
 /// Adds and removes tags, in an edit that may change more.

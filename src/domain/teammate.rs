@@ -10,7 +10,8 @@ use rotunda_protocol::principal::{Assignee, Principal};
 use rotunda_protocol::refusal::Refusal;
 
 use super::directory::Teammate;
-use super::draft::{Draft, Edit};
+use super::draft::Draft;
+use super::edit::Edit;
 use super::event::Change;
 use super::writing::title;
 

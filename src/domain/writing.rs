@@ -10,10 +10,11 @@ use rotunda_protocol::principal::{Assignee, Principal};
 use rotunda_protocol::refusal::Refusal;
 
 use super::address;
-use super::assignment::{conversation, route};
+use super::assignment::route;
 use super::conversation::{Conversation, Counterpart, State};
 use super::directory::Endpoint;
-use super::draft::{Draft, Edit};
+use super::draft::Draft;
+use super::edit::Edit;
 use super::event::Change;
 use super::lifecycle::nothing_unseen;
 use super::membership;
@@ -41,7 +42,7 @@ pub fn send(
     }
     nothing_unseen(&edit, seen, on_unseen == OnUnseen::Send)?;
     let number = write(draft, &mut edit, body, stay_archived);
-    Ok(conversation(draft, edit, Some(number)))
+    Ok(draft.conclude(edit, Some(number)))
 }
 
 fn write(draft: &Draft<'_>, edit: &mut Edit, body: String, stay_archived: bool) -> u32 {
@@ -72,7 +73,7 @@ pub fn note(draft: &mut Draft<'_>, id: &ConversationId, body: &str) -> Result<Do
     let body = text(body)?;
     let mut edit = draft.edit(id, None)?;
     let number = edit.add(draft.actor.clone(), draft.at, Content::Note { body });
-    Ok(conversation(draft, edit, Some(number)))
+    Ok(draft.conclude(edit, Some(number)))
 }
 
 /// Writes to a contact through an endpoint; the conversation begins if there was none. It is not auto-assigned.
@@ -91,7 +92,7 @@ pub fn start(
         None => begin(draft, endpoint.id, address, name)?,
     };
     let number = write(draft, &mut edit, body, false);
-    Ok(conversation(draft, edit, Some(number)))
+    Ok(draft.conclude(edit, Some(number)))
 }
 
 /// The endpoint to write through: the one named if the caller may use it, or the only one they may use (R63).
@@ -167,7 +168,7 @@ pub fn start_team(draft: &mut Draft<'_>, subject: &str, members: &[Principal]) -
         return Err(Refusal::WouldOrphan);
     }
     let edit = Edit::new(blank(draft, Counterpart::Team { title }, all));
-    Ok(conversation(draft, edit, None))
+    Ok(draft.conclude(edit, None))
 }
 
 fn blank(draft: &mut Draft<'_>, counterpart: Counterpart, members: BTreeSet<Principal>) -> Conversation {

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,6 +18,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::metrics::Metrics;
 
 /// Connections that the kernel holds until they are accepted: thousands come at once after a restart.
 const BACKLOG: u32 = 4096;
@@ -32,25 +35,39 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts connections and serves them, until `stop`. Then open requests are answered, and nothing new begins;
-/// the tasks that are left are in `tasks`.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    header_time_max: Duration,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-) {
-    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
-        match accepted {
-            Ok((stream, peer)) => {
-                tasks.spawn(serve_one((stream, peer), router.clone(), header_time_max, stop.clone()));
+/// What connections are served with.
+pub struct Served {
+    /// Who answers.
+    pub router: Router,
+    /// From a request's first byte to its last header.
+    pub header_time_max: Duration,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Then open requests are answered, and nothing new begins.
+    pub stop: CancellationToken,
+    /// The tasks of the connections.
+    pub tasks: TaskTracker,
+}
+
+impl Served {
+    /// Accepts connections and serves them, until `stop`.
+    pub async fn run(self, listener: TcpListener) {
+        while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
+            match accepted {
+                Ok((stream, peer)) => {
+                    let (router, stop) = (self.router.clone(), self.stop.clone());
+                    self.tasks.spawn(serve_one((stream, peer), router, self.header_time_max, stop));
+                }
+                Err(error) => self.failed(&error).await,
             }
-            Err(error) if of_one_connection(&error) => {}
-            Err(error) => {
-                tracing::error!(%error, "no connection can be accepted");
-                tokio::time::sleep(EXHAUSTED_WAIT).await;
-            }
+        }
+    }
+
+    async fn failed(&self, error: &io::Error) {
+        self.metrics.accept_failed();
+        if !of_one_connection(error) {
+            tracing::error!(%error, "no connection can be accepted");
+            tokio::time::sleep(EXHAUSTED_WAIT).await;
         }
     }
 }
@@ -101,20 +118,22 @@ mod tests {
 
     use super::*;
 
-    struct Served {
+    struct Server {
         address: SocketAddr,
         stop: CancellationToken,
         tasks: TaskTracker,
     }
 
-    fn served(header_time_max: Duration) -> Served {
+    fn served(header_time_max: Duration) -> Server {
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let router = Router::new().route("/", get(|| async { "here" }));
         let address = listener.local_addr().unwrap();
-        tasks.spawn(serve(listener, router, header_time_max, stop.clone(), tasks.clone()));
+        let (metrics, stop_too, tasks_too) = (Metrics::new(), stop.clone(), tasks.clone());
+        let served = Served { router, header_time_max, metrics, stop: stop_too, tasks: tasks_too };
+        tasks.spawn(served.run(listener));
         tasks.close();
-        Served { address, stop, tasks }
+        Server { address, stop, tasks }
     }
 
     #[tokio::test]

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::hub::Hub;
 use crate::session::live::Admitted;
-use crate::session::{self, Node, Upgraded};
+use crate::session::{self, Sessions, Upgraded};
 
 /// The one version of the WebSocket protocol that there is (RFC 6455).
 const VERSION: &str = "13";
@@ -31,7 +31,7 @@ pub struct Gate {
     /// The organizations.
     pub hub: Hub,
     /// What the sessions share.
-    pub node: Arc<Node>,
+    pub sessions: Arc<Sessions>,
     /// Pages whose scripts may connect, as browsers name them (`https://inbox.example.com`). Empty lets all in;
     /// a client that names no origin is no browser, and is let in anyway.
     pub origins: Vec<String>,
@@ -83,7 +83,10 @@ fn accept(gate: &Gate, headers: &HeaderMap) -> Result<(HeaderValue, Codec, Admit
     let codec = names(headers, &SEC_WEBSOCKET_PROTOCOL)
         .find_map(Codec::from_subprotocol)
         .ok_or(Refused::NoSubprotocol)?;
-    let admitted = gate.node.live.admit().ok_or(Refused::NodeFull)?;
+    let admitted = gate.sessions.live.admit().ok_or_else(|| {
+        gate.sessions.metrics.connection_refused();
+        Refused::NodeFull
+    })?;
     let key = HeaderValue::try_from(derive_accept_key(key.as_bytes())).expect("base64 fits a header");
     Ok((key, codec, admitted))
 }
@@ -110,7 +113,7 @@ async fn become_session(gate: Arc<Gate>, upgrade: OnUpgrade, codec: Codec, admit
     let read = parts.read_buf.to_vec();
     drop(parts.read_buf);
     let upgraded = Upgraded { stream: parts.io.into_inner(), read, codec };
-    session::run(&gate.hub, Arc::clone(&gate.node), upgraded, admitted).await;
+    session::run(&gate.hub, Arc::clone(&gate.sessions), upgraded, admitted).await;
 }
 
 impl IntoResponse for Refused {

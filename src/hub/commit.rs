@@ -7,12 +7,13 @@ use std::time::Instant;
 use rotunda_protocol::command::{Command, Done};
 use rotunda_protocol::conversation::Contact;
 use rotunda_protocol::frame::Ref;
-use rotunda_protocol::id::ConversationId;
+use rotunda_protocol::id::{ConversationId, EndpointId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 
+use super::keeper::Keeper;
 use super::mint::mint;
-use super::room::{Pending, RoomTask, load};
+use super::room::{Pending, load};
 use crate::clock;
 use crate::domain::decide::{self, Wanted};
 use crate::domain::draft::{Archived, Working};
@@ -38,10 +39,10 @@ struct Brought {
     working: Working,
     refs: HashMap<(Actor, Ref), RefRecord>,
     asked_conversations: HashSet<ConversationId>,
-    asked_contacts: HashSet<String>,
+    asked_threads: HashSet<(EndpointId, String)>,
 }
 
-impl RoomTask {
+impl Keeper {
     /// Decides, commits and answers.
     pub(super) async fn commit(&mut self, mut waiting: Vec<Pending>) {
         let mut conflicts = 0;
@@ -90,7 +91,7 @@ impl RoomTask {
             working: Working::new(self.organization.clone()),
             refs: HashMap::new(),
             asked_conversations: needs.conversations.iter().cloned().collect(),
-            asked_contacts: needs.contacts.iter().cloned().collect(),
+            asked_threads: needs.threads.iter().cloned().collect(),
         };
         let found = self.room.services.store.find(&self.room.organization, needs).await?;
         brought.add(found);
@@ -192,7 +193,7 @@ impl Brought {
             .conversation
             .as_ref()
             .is_none_or(|id| self.asked_conversations.contains(id) || self.working.archived.contains_key(id));
-        let thread = wanted.thread.as_ref().is_none_or(|(_, address)| self.asked_contacts.contains(address));
+        let thread = wanted.thread.as_ref().is_none_or(|thread| self.asked_threads.contains(thread));
         conversation && thread
     }
 }

@@ -18,7 +18,7 @@ use super::wire;
 use crate::domain::access::Staff;
 use crate::domain::audience::{Audience, Effect, Subject};
 use crate::domain::conversation::Conversation;
-use crate::domain::event::{Change, Event, Seq};
+use crate::domain::event::{Event, Seq};
 use crate::domain::organization::Organization;
 
 /// What carrying out the effects of an event came to.
@@ -123,18 +123,7 @@ fn narrow(registry: &Registry, committed: &Committed<'_>, teammate: &TeammateId)
 
 /// A conversation as of the event, where that is known, for it may have other members than when a frame was made.
 fn current<'a>(committed: &'a Committed<'_>, then: &'a Conversation) -> &'a Conversation {
-    let changed = committed.event.changes.iter().find_map(|change| match change {
-        Change::Conversation(change) if change.after.id == then.id => Some(&change.after),
-        Change::Conversation(_)
-        | Change::Organization(_)
-        | Change::Teammate(_)
-        | Change::Team(_)
-        | Change::Endpoint(_)
-        | Change::Contact(_)
-        | Change::Tag { .. }
-        | Change::Item(_)
-        | Change::Mark { .. } => None,
-    });
+    let changed = committed.event.conversations().map(|change| &change.after).find(|row| row.id == then.id);
     changed.or_else(|| committed.after.conversation(&then.id).map(|open| &**open)).unwrap_or(then)
 }
 

@@ -3,16 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use rotunda_protocol::ask::Listed;
 use rotunda_protocol::close::CloseCode;
+use rotunda_protocol::conversation::Listed;
 use rotunda_protocol::frame::{ServerFrame, Start};
 use rotunda_protocol::id::ConversationId;
 use rotunda_protocol::item::Item;
 use rotunda_protocol::push::{CatchUp, Marked};
 
+use super::place::Place;
 use super::registry::OPEN_MAX;
 use super::room::View;
-use super::seat::Place;
+
 use super::send_queue::{About, QueuedFrame};
 use super::wire;
 use crate::domain::catch_up;
@@ -127,10 +128,10 @@ async fn resume(
     open: &[ConversationId],
 ) -> Result<(Start, CatchUp), StoreError> {
     let reset = (Start::Reset, fresh(place, view));
-    let Some(since) = since.filter(|since| catch_up::is_possible(&view.organization, *since)) else {
+    let (organization, teammate) = (&view.organization, &place.teammate);
+    let Some(since) = since.filter(|since| catch_up::is_possible(organization, teammate, *since)) else {
         return Ok(reset);
     };
-    let (organization, teammate) = (&view.organization, &place.teammate);
     let limit = place.room.services.limits.catch_up_rows_max;
     let Some(mut rows) = catch_up::conversations(organization, teammate, since, limit) else {
         return Ok(reset);

@@ -3,13 +3,16 @@
 //! A room is one organization; its task decides, commits, and fans out. Everything that reads does so from the
 //! room's newest snapshot, in the reader's own task, so that ten thousand who list at once never hold up a room.
 
+mod keeper;
 mod room;
 
+mod attendance;
 mod commit;
 mod fanout;
 mod registry;
 
 mod greeting;
+mod place;
 mod read;
 
 mod cursor;
@@ -36,9 +39,9 @@ use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 use tokio::sync::{OnceCell, oneshot};
 
+use self::place::Place;
 use self::registry::Key;
 use self::room::{Input, Join, Pending, Room};
-use self::seat::Place;
 pub use self::seat::Seat;
 use self::send_queue::SendQueue;
 use crate::limits::Limits;
@@ -210,6 +213,21 @@ impl Hub {
             self.rooms.0.remove_if(organization, |_, cell| cell.get().is_none());
             Refusal::Unavailable
         })
+    }
+}
+
+#[cfg(test)]
+impl Hub {
+    /// How many rooms are open.
+    fn rooms(&self) -> usize {
+        self.rooms.0.len()
+    }
+
+    /// Ends a room's task in the middle of its work, as a panic would.
+    async fn break_room(&self, organization: &OrganizationId) {
+        let room = self.room(organization).await.expect("the store answers");
+        room.inputs.send(Input::Break).await.map_err(|_closed| ()).expect("the room is open");
+        room.inputs.closed().await;
     }
 }
 

@@ -1,11 +1,9 @@
 //! Answers to questions, from a snapshot and the store. Every answer is a function of the log up to the
 //! snapshot's position, and shows what the teammate may see at that position.
 
-use rotunda_protocol::ask::{
-    Ask, Count, Grant, HISTORY_LIMIT_MAX, LIST_LIMIT_MAX, Listed, RowKey, Through, Told,
-};
+use rotunda_protocol::ask::{Ask, Count, Grant, HISTORY_LIMIT_MAX, LIST_LIMIT_MAX, RowKey, Through, Told};
 use rotunda_protocol::command::{Command, OnUnseen};
-use rotunda_protocol::conversation::{Conversation as Row, Mark};
+use rotunda_protocol::conversation::{Conversation as Row, Listed, Mark};
 use rotunda_protocol::id::{ConversationId, EndpointId, TeammateId};
 use rotunda_protocol::item::Item;
 use rotunda_protocol::principal::{Actor, Mailbox, Principal};

@@ -1,87 +1,29 @@
 //! A session's place in its room: what the session's task can ask of the hub without ever waiting for it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rotunda_protocol::ask::Ask;
-use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::Command;
-use rotunda_protocol::frame::{Answer, Ref, ServerFrame, Signal};
-use rotunda_protocol::id::{ConversationId, SessionId, TeammateId};
+use rotunda_protocol::frame::{Answer, Ref, Signal};
+use rotunda_protocol::id::{ConversationId, TeammateId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
-use super::registry::{Key, OPEN_MAX};
-use super::room::{Input, Pending, Room};
-use super::send_queue::{About, Narrowed, Permit, QueuedFrame, SendQueue};
-use super::{commit, greeting, read, wire};
-use crate::domain::event::Seq;
+use super::place::Place;
+use super::registry::OPEN_MAX;
+use super::room::{Input, Pending};
+use super::send_queue::Permit;
+use super::{commit, greeting, read};
 
 /// How often a question is answered anew because the teammate's access narrowed meanwhile.
 const ANSWERS_MAX: u32 = 3;
-
-/// Where a session sits.
-pub(super) struct Place {
-    /// Its room.
-    pub room: Arc<Room>,
-    /// Its number there.
-    pub key: Key,
-    /// The session.
-    pub session: SessionId,
-    /// Whose it is.
-    pub teammate: TeammateId,
-    /// How its frames are encoded.
-    pub codec: Codec,
-    /// Where its frames go.
-    pub queue: Arc<SendQueue>,
-    open: Mutex<Vec<ConversationId>>,
-}
 
 /// A session's place in its room. Dropping it leaves the room.
 pub struct Seat(Arc<Place>);
 
 impl Place {
-    /// A place that the room has given.
-    pub(super) fn new(
-        room: Arc<Room>,
-        key: Key,
-        session: SessionId,
-        teammate: TeammateId,
-        codec: Codec,
-        queue: Arc<SendQueue>,
-    ) -> Self {
-        Self { room, key, session, teammate, codec, queue, open: Mutex::default() }
-    }
-
-    /// The conversations that the session has open, as it said itself.
-    fn open(&self) -> Vec<ConversationId> {
-        self.open.lock().expect("nothing panics while it holds this").clone()
-    }
-
-    fn remember(&self, conversation: &ConversationId, opened: bool) {
-        let mut open = self.open.lock().expect("nothing panics while it holds this");
-        open.retain(|other| other != conversation);
-        if opened {
-            open.push(conversation.clone());
-            if open.len() > OPEN_MAX {
-                open.remove(0);
-            }
-        }
-    }
-
-    fn answer(&self, r#ref: Ref, answer: Answer, read: Option<Seq>) -> Result<(), Narrowed> {
-        let about = if read.is_some() { About::Reading } else { About::Anyone };
-        let bytes = wire::encode(self.codec, &ServerFrame::Answer { r#ref, answer });
-        self.queue.answer(QueuedFrame { bytes, seq: None, about }, read)
-    }
-
-    fn refuse(&self, r#ref: Ref, refusal: Refusal) {
-        // A refusal reads nothing, so nothing can have narrowed.
-        let queued = self.answer(r#ref, refusal.into(), None);
-        debug_assert_eq!(queued, Ok(()));
-    }
-
     async fn tell(&self, r#ref: Ref, ask: Ask) {
         if let Ask::Open { conversation, .. } = &ask {
             // Registered first, so that no item between the reading and it is missed.

@@ -23,7 +23,6 @@ use super::*;
 use crate::clock;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Seq};
-use crate::metrics::Metrics;
 use crate::session::token::Tokens;
 use crate::store::*;
 
@@ -92,8 +91,9 @@ fn limits() -> Limits {
 fn start(limits: Limits, flags: &[&str]) -> Running {
     let fixed = ["serve", "--listen", "127.0.0.1:0", "--token-secret", SECRET];
     let config = Serve::parse_from(fixed.iter().chain(flags)).config;
-    let hub = Hub::new(Arc::new(Unasked), Metrics::new(), limits.clone());
-    Server::start_within(&config, limits, hub, Router::new()).unwrap()
+    let metrics = Metrics::new();
+    let hub = Hub::new(Arc::new(Unasked), Arc::clone(&metrics), limits.clone());
+    Server::start_within(&config, limits, hub, metrics, Router::new()).unwrap()
 }
 
 struct Client {
@@ -192,7 +192,7 @@ async fn the_first_frame_is_a_hello_and_comes_in_time() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_none_or_was_one_is_told_so() {
+async fn a_token_that_is_none_and_one_that_was_are_told_the_same() {
     let running = start(limits(), &[]);
     let mut client = connect(&running, Codec::MessagePack).await;
     client.send(&hello("no token".into())).await;
@@ -203,7 +203,7 @@ async fn a_token_that_is_none_or_was_one_is_told_so() {
     let token = tokens.sign(&"clinic".parse().unwrap(), &"ada".parse().unwrap(), past).unwrap();
     let mut client = connect(&running, Codec::Json).await;
     client.send(&hello(token)).await;
-    client.ends_with(CloseCode::TokenExpired).await;
+    client.ends_with(CloseCode::TokenRejected).await;
 }
 
 #[tokio::test]
@@ -241,7 +241,7 @@ async fn a_peer_that_closes_is_agreed_with_and_leaves_its_place() {
     client.socket.close(None).await.unwrap();
     assert_eq!(client.socket.next().await.unwrap().unwrap(), Message::Close(None));
     assert!(client.socket.next().await.is_none());
-    let live = running.node().live.clone();
+    let live = running.sessions().live.clone();
     running.drain().await;
     assert_eq!(live.count(), 0);
 }

@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::inbound::{self, Inbound};
 use super::line::{Line, Turn};
-use super::token::{Subject, TokenError};
-use super::{End, Node, id};
+use super::token::Subject;
+use super::{End, id};
 use crate::clock;
 use crate::hub::send_queue::Next;
 use crate::hub::{Hub, Joining, NotJoined, Seat};
@@ -32,13 +32,15 @@ struct Hello {
 }
 
 /// Waits for a `hello`, lets in whoever it names, and leaves the welcome in the queue.
-pub(super) async fn greet(hub: &Hub, node: &Node, line: &mut Line) -> Result<Seated<Seat>, End> {
-    let until = Instant::now() + node.limits.hello_time_max;
+pub(super) async fn greet(hub: &Hub, line: &mut Line) -> Result<Seated<Seat>, End> {
+    let until = Instant::now() + line.sessions.limits.hello_time_max;
     let hello = hello(line, until).await?;
-    let subject = node.tokens.verify(&hello.token, clock::now_millis()).map_err(|error| match error {
-        TokenError::Expired => End::Code(CloseCode::TokenExpired),
-        TokenError::Rejected => End::Code(CloseCode::TokenRejected),
-    })?;
+    // One that has expired is no better: whoever came back at once, as another code says, would bring it again.
+    let subject = line
+        .sessions
+        .tokens
+        .verify(&hello.token, clock::now_millis())
+        .or(Err(End::Code(CloseCode::TokenRejected)))?;
     let joining = Joining {
         session: id::mint(clock::now_millis()),
         teammate: subject.teammate.clone(),

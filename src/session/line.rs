@@ -2,7 +2,7 @@
 //! done next.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,18 +15,21 @@ use governor::{Quota, RateLimiter};
 use rotunda_protocol::close::CloseCode;
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::frame::{Answer, Ref, ServerFrame};
+use rotunda_protocol::refusal::Refusal;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Sleep, timeout};
 
 use super::live::Admitted;
 use super::socket::{Received, Socket};
-use super::{End, Upgraded, goodbye};
+use super::{End, Sessions, Upgraded, goodbye};
 use crate::hub::send_queue::{About, Next, QueuedFrame, SendQueue};
 use crate::hub::wire;
-use crate::limits::Limits;
 
 /// Vectored writes in one turn; then the other side has a turn.
 const WRITES_MAX: usize = 8;
+
+/// Messages read and forgotten in one turn; then the clock has a turn: a peer that floods does not stay for it.
+const FORGOTTEN_MAX: usize = 16;
 
 /// Which side has something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,7 @@ pub(super) enum Turn {
 }
 
 pub(super) struct Line {
+    pub(super) sessions: Arc<Sessions>,
     pub(super) queue: Arc<SendQueue>,
     pub(super) codec: Codec,
     /// When something was last written.
@@ -58,8 +62,9 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(upgraded: Upgraded, mut admitted: Admitted, limits: &Limits) -> Self {
+    pub(super) fn new(upgraded: Upgraded, mut admitted: Admitted, sessions: Arc<Sessions>) -> Self {
         let Upgraded { stream, read, codec } = upgraded;
+        let limits = &sessions.limits;
         let queue = Arc::new(SendQueue::new(limits.queue_bytes_max));
         admitted.reach(&queue);
         let now = Instant::now();
@@ -77,6 +82,7 @@ impl Line {
             inbound_first: true,
             answers_max: 2 * limits.in_flight_max,
             _admitted: admitted,
+            sessions,
         }
     }
 
@@ -118,13 +124,14 @@ impl Line {
     /// Writes what is queued, as far as the socket takes it.
     pub(super) fn write(&mut self) -> io::Result<Next> {
         for _ in 0..WRITES_MAX {
-            let mut wrote = false;
+            let mut wrote = None;
             let next = self.queue.write(|slices| {
                 let bytes = self.socket.stream.try_write_vectored(slices)?;
-                wrote = true;
+                wrote = Some((ended(slices, bytes), bytes));
                 Ok(bytes)
             })?;
-            if wrote {
+            if let Some((frames, bytes)) = wrote {
+                self.sessions.metrics.wrote(frames, bytes);
                 self.wrote_at = Instant::now();
                 if self.blocked {
                     self.heard_at = self.wrote_at;
@@ -139,7 +146,8 @@ impl Line {
         Ok(Next::More)
     }
 
-    /// The next message that came, if there is one; pings are answered along the way. Each counts.
+    /// The next message that came, if there is one; pings are answered along the way. Each counts, and so does a
+    /// lot of fragments that make no message.
     pub(super) fn receive(&mut self) -> Result<Option<(Codec, Bytes)>, End> {
         loop {
             let received = self.socket.read();
@@ -152,10 +160,15 @@ impl Line {
             }
             match received {
                 Received::Message(came_as, bytes) => {
+                    self.sessions.metrics.frame_in(bytes.len());
                     self.check_quota()?;
                     return Ok(Some((came_as, bytes)));
                 }
                 Received::Control => self.check_quota()?,
+                Received::Unfinished => {
+                    self.check_quota()?;
+                    return Ok(None);
+                }
                 Received::Nothing => return Ok(None),
                 Received::Closing => return Err(End::Peer),
                 Received::Gone => return Err(End::Gone),
@@ -174,6 +187,12 @@ impl Line {
         self.send(wire::encode(self.codec, &ServerFrame::Answer { r#ref, answer }));
     }
 
+    /// Queues a no that the hub was not asked for.
+    pub(super) fn refuse(&self, r#ref: Ref, refusal: Refusal) {
+        self.sessions.metrics.refused(&refusal);
+        self.answer(r#ref, refusal.into());
+    }
+
     /// Queues a frame that tells nothing that membership hides.
     pub(super) fn send(&self, bytes: Bytes) {
         let frame = QueuedFrame { bytes, seq: None, about: About::Anyone };
@@ -181,16 +200,19 @@ impl Line {
     }
 
     /// Says goodbye, and waits a little for the peer to agree.
-    pub(super) async fn finish(mut self, end: End, limits: &Limits) {
+    pub(super) async fn finish(mut self, end: End) {
         tracing::debug!(?end, "connection ends");
+        let metrics = &self.sessions.metrics;
         match end {
-            End::Gone | End::Cut(_) => return,
-            End::Peer => {}
+            End::Gone => return metrics.closed_by_client(),
+            End::Peer => metrics.closed_by_client(),
+            End::Cut(code) => return metrics.closed(code),
             End::Code(code) | End::Broken(code) => {
+                metrics.closed(code);
                 self.queue.farewell(goodbye::bytes(self.codec, &mut self.socket, code));
             }
         }
-        if timeout(limits.linger, self.part(end)).await.is_err() {
+        if timeout(self.sessions.limits.linger, self.part(end)).await.is_err() {
             tracing::debug!("the peer did not agree to the close in time");
         }
     }
@@ -212,17 +234,41 @@ impl Line {
         }
     }
 
-    /// Reads what still comes, and forgets it.
+    /// Reads some of what still comes, and forgets it.
     fn peer_has_gone(&mut self, end: End) -> bool {
         if matches!(end, End::Broken(_)) {
             return self.socket.discard();
         }
-        loop {
+        for _ in 0..FORGOTTEN_MAX {
             match self.socket.read() {
                 Received::Message(..) | Received::Control => {}
-                Received::Nothing => return false,
+                Received::Unfinished | Received::Nothing => return false,
                 Received::Closing | Received::Gone | Received::Broken(_) => return true,
             }
+        }
+        false
+    }
+}
+
+/// How many of the slices, each the end of a frame, have left with these bytes.
+fn ended(slices: &[IoSlice<'_>], mut bytes: usize) -> usize {
+    let left = |slice: &&IoSlice<'_>| {
+        let after = bytes.checked_sub(slice.len());
+        bytes = after.unwrap_or(0);
+        after.is_some()
+    };
+    slices.iter().take_while(left).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_has_left_with_its_last_byte() {
+        let slices = [IoSlice::new(b"abc"), IoSlice::new(b"de"), IoSlice::new(b"f")];
+        for (bytes, frames) in [(0, 0), (2, 0), (3, 1), (4, 1), (5, 2), (6, 3)] {
+            assert_eq!(ended(&slices, bytes), frames, "{bytes} bytes");
         }
     }
 }

@@ -29,17 +29,20 @@ use self::live::{Admitted, Live};
 use self::token::Tokens;
 use crate::hub::Hub;
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 
 pub(crate) use self::goodbye::retry_after_ms;
 
-/// What all sessions of this process share, besides the hub.
-pub struct Node {
+/// The sessions of this process: what all of them share, besides the hub.
+pub struct Sessions {
     /// Whom to let in.
     pub tokens: Tokens,
     /// What a connection is granted.
     pub limits: Limits,
     /// The connections.
     pub live: Arc<Live>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Why a connection ends.
@@ -68,11 +71,11 @@ pub struct Upgraded {
 }
 
 /// Runs a connection to its end, first as a guest, then with a seat in the hub.
-pub async fn run(hub: &Hub, node: Arc<Node>, upgraded: Upgraded, admitted: Admitted) {
-    let mut line = Line::new(upgraded, admitted, &node.limits);
-    match handshake::greet(hub, &node, &mut line).await {
+pub async fn run(hub: &Hub, sessions: Arc<Sessions>, upgraded: Upgraded, admitted: Admitted) {
+    let mut line = Line::new(upgraded, admitted, sessions);
+    match handshake::greet(hub, &mut line).await {
         // In a task of its own: this one is as large as its handshake was.
-        Ok(seated) => drop(tokio::spawn(running::run(node, line, seated))),
-        Err(end) => line.finish(end, &node.limits).await,
+        Ok(seated) => drop(tokio::spawn(running::run(line, seated))),
+        Err(end) => line.finish(end).await,
     }
 }

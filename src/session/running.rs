@@ -10,17 +10,19 @@ use rotunda_protocol::ask::Ask;
 use rotunda_protocol::close::CloseCode;
 use rotunda_protocol::command::Command;
 use rotunda_protocol::frame::{Answer, ClientFrame, Ref, Signal};
+use rotunda_protocol::refusal::Refusal;
 use tokio::time::{Instant, sleep_until};
 
+use super::End;
 use super::handshake::Seated;
 use super::inbound::{self, Inbound};
 use super::line::{Line, Turn};
-use super::token::{Subject, TokenError};
-use super::{End, Node};
+use super::token::Subject;
 use crate::clock;
 use crate::hub::Seat;
 use crate::hub::send_queue::{Next, Permit};
 use crate::hub::wire;
+use crate::metrics::Metrics;
 
 /// Messages taken in one turn; then the other side has a turn.
 const MESSAGES_MAX: usize = 16;
@@ -28,16 +30,18 @@ const MESSAGES_MAX: usize = 16;
 /// The longest session without a renewal, whatever its token says: a year keeps the clock's arithmetic sound.
 const SESSION_MAX: Duration = Duration::from_hours(365 * 24);
 
-struct Running<P> {
-    node: Arc<Node>,
+struct Running<C> {
     line: Line,
-    seat: P,
+    seat: C,
     subject: Subject,
     expires_at: Instant,
 }
 
+/// Counts a session as open, however it ends.
+struct Open(Arc<Metrics>);
+
 /// What a session needs of its seat in the hub. Nothing here waits.
-pub(super) trait Place: Send + 'static {
+pub(super) trait Counterpart: Send + 'static {
     /// Starts a command; the permit is dropped after its answer is queued.
     fn call(&self, r#ref: Ref, command: Command, permit: Permit);
     /// Starts answering a question; the permit is dropped after its answer is queued.
@@ -48,7 +52,7 @@ pub(super) trait Place: Send + 'static {
     fn catch_up(&self);
 }
 
-impl Place for Seat {
+impl Counterpart for Seat {
     fn call(&self, r#ref: Ref, command: Command, permit: Permit) {
         self.call(r#ref, command, permit);
     }
@@ -66,19 +70,33 @@ impl Place for Seat {
     }
 }
 
-/// Runs a session to its end.
-pub(super) async fn run<P: Place>(node: Arc<Node>, line: Line, seated: Seated<P>) {
-    let Seated { seat, subject } = seated;
-    let expires_at = instant(subject.ends_at);
-    let mut running = Running { node, line, seat, subject, expires_at };
-    let end = running.until_end().await;
-    let Running { node, line, seat, .. } = running;
-    // The room need not wait for the goodbye, which is rare and large.
-    drop(seat);
-    Box::pin(line.finish(end, &node.limits)).await;
+impl Open {
+    fn new(metrics: &Arc<Metrics>) -> Self {
+        metrics.session_opened();
+        Self(Arc::clone(metrics))
+    }
 }
 
-impl<P: Place> Running<P> {
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.session_closed();
+    }
+}
+
+/// Runs a session to its end.
+pub(super) async fn run<C: Counterpart>(line: Line, seated: Seated<C>) {
+    let Seated { seat, subject } = seated;
+    let expires_at = instant(subject.ends_at);
+    let open = Open::new(&line.sessions.metrics);
+    let mut running = Running { line, seat, subject, expires_at };
+    let end = running.until_end().await;
+    let Running { line, seat, .. } = running;
+    // The room need not wait for the goodbye, which is rare and large.
+    drop((seat, open));
+    Box::pin(line.finish(end)).await;
+}
+
+impl<C: Counterpart> Running<C> {
     async fn until_end(&mut self) -> End {
         let mut timer = pin!(sleep_until(self.due()));
         loop {
@@ -102,7 +120,10 @@ impl<P: Place> Running<P> {
 
     fn outbound(&mut self) -> Result<(), End> {
         match self.line.write() {
-            Ok(Next::CatchUp) => self.seat.catch_up(),
+            Ok(Next::CatchUp) => {
+                self.line.sessions.metrics.queue_overflowed();
+                self.seat.catch_up();
+            }
             Ok(Next::End(code)) => return Err(End::Code(code)),
             Ok(Next::Cut(code)) => return Err(End::Cut(code)),
             Ok(Next::More | Next::Blocked | Next::Idle | Next::Done) => {}
@@ -116,7 +137,7 @@ impl<P: Place> Running<P> {
             let Some((came_as, bytes)) = self.line.receive()? else { break };
             match inbound::read(self.line.codec, came_as, &bytes) {
                 Inbound::Frame(frame) => self.apply(frame)?,
-                Inbound::Refused(r#ref, refusal) => self.line.answer(r#ref, refusal.into()),
+                Inbound::Refused(r#ref, refusal) => self.line.refuse(r#ref, refusal),
                 Inbound::Ignored => {}
                 Inbound::Broken(code) => return Err(End::Code(code)),
             }
@@ -125,42 +146,38 @@ impl<P: Place> Running<P> {
     }
 
     fn apply(&mut self, frame: ClientFrame) -> Result<(), End> {
-        let in_flight_max = self.node.limits.in_flight_max;
+        let in_flight_max = self.line.sessions.limits.in_flight_max;
         match frame {
             ClientFrame::Call { r#ref, command } => match self.line.queue.permit(in_flight_max) {
                 Ok(permit) => self.seat.call(r#ref, command, permit),
-                Err(refusal) => self.line.answer(r#ref, refusal.into()),
+                Err(refusal) => self.line.refuse(r#ref, refusal),
             },
             ClientFrame::Ask { r#ref, ask } => match self.line.queue.permit(in_flight_max) {
                 Ok(permit) => self.seat.ask(r#ref, ask, permit),
-                Err(refusal) => self.line.answer(r#ref, refusal.into()),
+                Err(refusal) => self.line.refuse(r#ref, refusal),
             },
             ClientFrame::Signal { signal } => self.seat.signal(signal),
-            ClientFrame::Renew { r#ref, token } => return self.renew(r#ref, &token),
+            ClientFrame::Renew { r#ref, token } => self.renew(r#ref, &token),
             // There is one to a connection.
             ClientFrame::Hello { .. } => return Err(End::Code(CloseCode::MalformedFrame)),
         }
         Ok(())
     }
 
-    fn renew(&mut self, r#ref: Ref, token: &str) -> Result<(), End> {
-        let renewed = match self.node.tokens.verify(token, clock::now_millis()) {
-            Ok(renewed) => renewed,
-            Err(TokenError::Expired) => return Err(End::Code(CloseCode::TokenExpired)),
-            Err(TokenError::Rejected) => return Err(End::Code(CloseCode::TokenRejected)),
-        };
-        let same =
-            renewed.organization == self.subject.organization && renewed.teammate == self.subject.teammate;
-        if !same {
-            return Err(End::Code(CloseCode::TokenRejected));
+    /// A token that cannot be used is refused, and the old one goes on being in force.
+    fn renew(&mut self, r#ref: Ref, token: &str) {
+        let renewed = self.line.sessions.tokens.verify(token, clock::now_millis());
+        match renewed.ok().filter(|renewed| renewed.is_same_teammate(&self.subject)) {
+            Some(renewed) => {
+                self.expires_at = instant(renewed.ends_at);
+                self.line.answer(r#ref, Answer::Renewed);
+            }
+            None => self.line.refuse(r#ref, Refusal::invalid("token", "is none for this teammate's session")),
         }
-        self.expires_at = instant(renewed.ends_at);
-        self.line.answer(r#ref, Answer::Renewed);
-        Ok(())
     }
 
     fn timer(&mut self) -> Result<(), End> {
-        let (now, limits) = (Instant::now(), &self.node.limits);
+        let (now, limits) = (Instant::now(), &self.line.sessions.limits);
         if now >= self.expires_at {
             return Err(End::Code(CloseCode::TokenExpired));
         }
@@ -179,7 +196,7 @@ impl<P: Place> Running<P> {
 
     /// When the clock has something to do next, as far as is known now. It looks again at least once a heartbeat.
     fn due(&self) -> Instant {
-        let (now, limits) = (Instant::now(), &self.node.limits);
+        let (now, limits) = (Instant::now(), &self.line.sessions.limits);
         let beat = self.line.wrote_at + limits.heartbeat;
         let stuck = self.line.queue.stuck_since().map(|since| since + limits.behind_max);
         [Some(self.line.heard_at + limits.silence_max()), Some(self.expires_at), stuck]

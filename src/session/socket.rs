@@ -16,6 +16,10 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::limits::Limits;
 
+/// Reads from the socket for one message. A message in endless fragments is not read to its end at once: it
+/// would keep the processor to itself.
+const READS_MAX: u32 = 128;
+
 /// What came from the peer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Received {
@@ -23,6 +27,8 @@ pub(super) enum Received {
     Message(Codec, Bytes),
     /// A ping or a pong.
     Control,
+    /// A lot, and no message yet. There may be more.
+    Unfinished,
     /// Nothing more for now.
     Nothing,
     /// The peer closes; the reply is among the control bytes.
@@ -44,10 +50,12 @@ pub(super) struct Socket {
 struct Half<'a> {
     stream: &'a TcpStream,
     control: &'a mut Vec<u8>,
+    reads_left: u32,
 }
 
 impl Read for Half<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.reads_left = self.reads_left.checked_sub(1).ok_or(io::ErrorKind::WouldBlock)?;
         self.stream.try_read(bytes)
     }
 }
@@ -77,7 +85,7 @@ impl Socket {
 
     /// The next thing that came, without waiting.
     pub(super) fn read(&mut self) -> Received {
-        let mut half = Half { stream: &self.stream, control: &mut self.control };
+        let mut half = Half { stream: &self.stream, control: &mut self.control, reads_left: READS_MAX };
         match self.context.read(&mut half) {
             Ok(Message::Text(text)) => Received::Message(Codec::Json, text.into()),
             Ok(Message::Binary(bytes)) => Received::Message(Codec::MessagePack, bytes),
@@ -93,6 +101,9 @@ impl Socket {
                     Err(error) => refused(&error),
                 }
             }
+            Err(Error::Io(error)) if half.reads_left == 0 && error.kind() == io::ErrorKind::WouldBlock => {
+                Received::Unfinished
+            }
             Err(error) => refused(&error),
         }
     }
@@ -105,23 +116,24 @@ impl Socket {
     /// The close frame with the code's number and name. From here on the peer's close is its agreement.
     pub(super) fn close(&mut self, code: CloseCode) -> Bytes {
         let frame = CloseFrame { code: code.number().into(), reason: Utf8Bytes::from_static(code.name()) };
-        let mut half = Half { stream: &self.stream, control: &mut self.control };
+        let mut half = Half { stream: &self.stream, control: &mut self.control, reads_left: 0 };
         if let Err(error) = self.context.close(&mut half, Some(frame)) {
             tracing::trace!(%error, "close after close");
         }
         mem::take(&mut self.control).into()
     }
 
-    /// Reads and forgets, for a peer that broke the protocol. True once it has gone.
+    /// Reads some of what there is and forgets it, for a peer that broke the protocol. True once it has gone.
     pub(super) fn discard(&self) -> bool {
         let mut bytes = [0; 1024];
-        loop {
+        for _ in 0..READS_MAX {
             match self.stream.try_read(&mut bytes) {
                 Ok(0) => return true,
                 Ok(_) => {}
                 Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
             }
         }
+        false
     }
 
     pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {

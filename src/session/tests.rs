@@ -20,12 +20,13 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::handshake::Seated;
-use super::running::{self, Place};
+use super::running::{self, Counterpart};
 use super::*;
 use crate::clock;
 use crate::domain::event::Seq;
 use crate::hub::send_queue::{About, Permit, QueuedFrame, SendQueue};
 use crate::hub::wire;
+use crate::metrics::Metrics;
 
 const SECRET: &str = "a secret that is long enough for this";
 const CODEC: Codec = Codec::MessagePack;
@@ -59,7 +60,7 @@ impl Fake {
     }
 }
 
-impl Place for Fake {
+impl Counterpart for Fake {
     fn call(&self, r#ref: Ref, _: Command, permit: Permit) {
         self.held.lock().unwrap().push((r#ref, permit));
     }
@@ -98,17 +99,17 @@ async fn session(limits: Limits, seconds: i64) -> Session {
         tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
     let client = WebSocketStream::from_raw_socket(client.unwrap(), Role::Client, None).await;
     let tokens = Tokens::with_secret(SECRET, None).unwrap();
-    let subject = tokens.verify(&token("ada", seconds), clock::now_millis()).unwrap();
+    let whose = tokens.verify(&token("ada", seconds), clock::now_millis()).unwrap();
     let places = Live::new(1);
     let upgraded = Upgraded { stream: server.unwrap().0, read: Vec::new(), codec: CODEC };
-    let line = Line::new(upgraded, places.admit().unwrap(), &limits);
+    let admitted = places.admit().unwrap();
+    let sessions = Arc::new(Sessions { tokens, limits, live: places, metrics: Metrics::new() });
+    let line = Line::new(upgraded, admitted, sessions);
     let (sender, behind) = mpsc::channel(1);
     let hub =
         Fake { queue: line.queue.clone(), held: Arc::default(), signals: Arc::default(), behind: sender };
     hub.catch_up(wire::encode(CODEC, &ServerFrame::Beat), 1);
-    let node = Arc::new(Node { tokens, limits, live: places });
-    let session = running::run(node, line, Seated { seat: hub.clone(), subject });
-    let task = tokio::spawn(session);
+    let task = tokio::spawn(running::run(line, Seated { seat: hub.clone(), subject: whose }));
     let mut session = Session { client, hub, behind, task, began: Instant::now() };
     assert_eq!(session.next().await, ServerFrame::Beat);
     session
@@ -199,7 +200,11 @@ async fn a_session_ends_with_its_token_unless_it_is_renewed() {
     for bad in [token("ben", 60), "none".into()] {
         let mut session = session(quiet.clone(), 10).await;
         session.send(&ClientFrame::Renew { r#ref: "r".into(), token: bad }).await;
-        assert_eq!(session.end().await, CloseCode::TokenRejected);
+        let (r#ref, Refusal::Invalid { field, .. }) = session.refusal().await else { panic!() };
+        assert_eq!((r#ref.as_str(), field.as_str()), ("r", "token"));
+        let began = session.began;
+        assert_eq!(session.end().await, CloseCode::TokenExpired, "the old one is still in force");
+        assert!(began.elapsed() < Duration::from_mins(1));
     }
 }
 
@@ -303,16 +308,16 @@ async fn a_drain_answers_what_is_in_flight_first() {
 async fn an_idle_session_is_small() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let limits = Limits::default();
     let (places, tokens) = (Live::new(1), Tokens::with_secret(SECRET, None).unwrap());
     let subject = tokens.verify(&token("ada", 9), clock::now_millis()).unwrap();
     let upgraded = Upgraded { stream, read: Vec::new(), codec: CODEC };
-    let line = Line::new(upgraded, places.admit().unwrap(), &limits);
+    let admitted = places.admit().unwrap();
+    let (limits, metrics) = (Limits::default(), Metrics::new());
+    let line = Line::new(upgraded, admitted, Arc::new(Sessions { tokens, limits, live: places, metrics }));
     let (behind, _) = mpsc::channel(1);
     let seat = Fake { queue: line.queue.clone(), held: Arc::default(), signals: Arc::default(), behind };
     let (line_size, queue_size) = (size_of_val(&line), size_of::<SendQueue>());
-    let running =
-        running::run(Arc::new(Node { tokens, limits, live: places }), line, Seated { seat, subject });
+    let running = running::run(line, Seated { seat, subject });
     let size = size_of_val(&running);
     assert!(size + queue_size <= 2048, "future {size}, line {line_size}, queue {queue_size}");
 }

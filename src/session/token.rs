@@ -24,6 +24,13 @@ pub struct Subject {
     pub ends_at: Millis,
 }
 
+impl Subject {
+    /// Both are about the same teammate.
+    pub(super) fn is_same_teammate(&self, other: &Self) -> bool {
+        self.organization == other.organization && self.teammate == other.teammate
+    }
+}
+
 /// Why a token is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {

@@ -4,17 +4,18 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
-use rotunda_protocol::ask::{Ask, Listed, Told};
+use rotunda_protocol::ask::{Ask, Told};
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::{Command, Done};
+use rotunda_protocol::conversation::Listed;
 use rotunda_protocol::frame::{Answer, ClientFrame, ServerFrame, Signal};
 use rotunda_protocol::principal::Mailbox;
 use rotunda_protocol::push::Push;
 use rotunda_protocol::refusal::Refusal;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
+use tokio_tungstenite::tungstenite::{self, Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 /// Whatever takes longer than this never comes.
@@ -26,6 +27,9 @@ pub(crate) enum Came {
     Frame(ServerFrame),
     Closed(Option<CloseFrame>),
 }
+
+/// The response to a request that becomes no session.
+pub(crate) type Refused = Box<tungstenite::handshake::client::Response>;
 
 pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -39,12 +43,26 @@ pub(crate) struct Client {
 impl Client {
     /// A connection on which nothing was said yet.
     pub(crate) async fn connect(url: &str, codec: Codec) -> Self {
+        let client = Self::request(url, &[("sec-websocket-protocol", codec.subprotocol())]).await.unwrap();
+        assert_eq!(client.codec, codec);
+        client
+    }
+
+    /// A connection asked for with these headers, or the response that it was refused with.
+    pub(crate) async fn request(url: &str, headers: &[(&'static str, &str)]) -> Result<Self, Refused> {
         let mut request = url.into_client_request().unwrap();
-        let subprotocol = codec.subprotocol().parse().unwrap();
-        request.headers_mut().insert("Sec-WebSocket-Protocol", subprotocol);
-        let (socket, response) = connect_async(request).await.unwrap();
-        assert_eq!(response.headers()["sec-websocket-protocol"], codec.subprotocol());
-        Self { socket, codec, refs: 0, pushes: Vec::new(), cursor: None }
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
+        }
+        match connect_async(request).await {
+            Ok((socket, response)) => {
+                let subprotocol = response.headers()["sec-websocket-protocol"].to_str().unwrap();
+                let codec = Codec::from_subprotocol(subprotocol).unwrap();
+                Ok(Self { socket, codec, refs: 0, pushes: Vec::new(), cursor: None })
+            }
+            Err(Error::Http(response)) => Err(response),
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// The same, where the system keeps only a few thousand bytes that are not read.
@@ -125,6 +143,20 @@ impl Client {
             if let Came::Closed(frame) = self.next().await {
                 return frame.map_or(1006, |frame| frame.code.into());
             }
+        }
+    }
+
+    /// How the hub ends the connection, after whatever else: what it says, and the close frame.
+    pub(crate) async fn goodbye(&mut self) -> (ServerFrame, CloseFrame) {
+        let closing = loop {
+            let frame = self.frame().await;
+            if matches!(frame, ServerFrame::Closing { .. }) {
+                break frame;
+            }
+        };
+        match self.next().await {
+            Came::Closed(Some(close)) => (closing, close),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use clap::Parser;
@@ -18,6 +18,8 @@ use rotunda_protocol::frame::ServerFrame;
 use rotunda_protocol::id::{ConversationId, OrganizationId, TeammateId};
 use rotunda_protocol::item::{Content, Direction};
 use serde_json::json;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::client::{Came, Client};
 use super::http::{self, Response};
@@ -84,6 +86,16 @@ impl TestNode {
     }
 }
 
+impl TestNode {
+    /// Another program has the database for itself, until it rolls back or is dropped.
+    pub(crate) async fn locked_database(&self) -> SqliteConnection {
+        let file = self.folder.path().join("rotunda.db");
+        let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+        sqlx::query("BEGIN EXCLUSIVE").execute(&mut connection).await.unwrap();
+        connection
+    }
+}
+
 impl Node {
     pub(crate) fn url(&self) -> String {
         format!("ws://{}/v1/socket", self.address)
@@ -125,6 +137,25 @@ impl Node {
         }
     }
 
+    /// What the node counts under a name, labels included.
+    pub(crate) async fn count(&self, name: &str) -> u64 {
+        let response = http::request(self.address, Method::GET, "/metrics", &[], "").await;
+        let line = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
+        response.body.lines().find_map(line).unwrap_or_default()
+    }
+
+    /// Waits until the node has counted so many.
+    pub(crate) async fn counted(&self, name: &str, expected: u64) {
+        let began = Instant::now();
+        loop {
+            let count = self.count(name).await;
+            if count == expected {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "{name}: {count}, not {expected}");
+        }
+    }
+
     /// What the back office reads at a path below the organization's.
     pub(crate) async fn read(&self, path: &str) -> Response {
         let path = format!("/v1/organizations/{ORGANIZATION}{path}");
@@ -149,7 +180,7 @@ impl Node {
         codec: Codec,
         cursor: Option<String>,
     ) -> (Client, ServerFrame) {
-        let token = token(ORGANIZATION, teammate, Duration::from_secs(3600));
+        let token = token(ORGANIZATION, teammate, Duration::from_hours(1));
         let mut client = Client::connect(&self.url(), codec).await;
         match client.hello(&token, cursor).await {
             Came::Frame(welcome @ ServerFrame::Welcome { .. }) => (client, welcome),
@@ -159,7 +190,7 @@ impl Node {
 
     /// A teammate's session on a connection that holds little of what is not read.
     pub(crate) async fn session_with_little_room(&self, teammate: &str) -> Client {
-        let token = token(ORGANIZATION, teammate, Duration::from_secs(3600));
+        let token = token(ORGANIZATION, teammate, Duration::from_hours(1));
         let mut client = Client::connect_with_little_room(&self.url(), self.address).await;
         assert!(matches!(client.hello(&token, None).await, Came::Frame(ServerFrame::Welcome { .. })));
         client

@@ -1,7 +1,7 @@
 //! The practice that the golden frames tell of: Bayview, where Ada, Ben and Cleo answer Sam.
 
 use super::known;
-use crate::ask::Listed;
+use crate::conversation::Listed;
 use crate::conversation::{Contact, Conversation, ConversationKind, ConversationState, LastItem, Mark};
 use crate::directory::{
     AssignNonMember, Endpoint, EndpointKind, Features, Organization, OrganizationKind, Policy, Role, Team,

@@ -1,6 +1,7 @@
 //! What the inbox holds when watching begins: counts, and the top of two mailboxes.
 
-use rotunda_protocol::ask::{Count, Listed, Told};
+use rotunda_protocol::ask::{Count, Told};
+use rotunda_protocol::conversation::Listed;
 use rotunda_protocol::principal::Mailbox;
 
 use super::known::Known;

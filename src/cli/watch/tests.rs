@@ -1,6 +1,7 @@
 //! What people read, frame by frame.
 
-use rotunda_protocol::ask::{Listed, Told};
+use rotunda_protocol::ask::Told;
+use rotunda_protocol::conversation::Listed;
 use rotunda_protocol::conversation::{
     Cause, Contact, Conversation, ConversationKind, ConversationState, Happening, LastItem, Mark, Was,
 };

@@ -121,6 +121,17 @@ fn r6_assigning_moves_it_from_shared_to_the_assignees_mailbox() {
 }
 
 #[test]
+fn r7_two_do_not_work_on_one_conversation_at_the_same_time() {
+    let mut practice = Practice::new();
+    let c = practice.hears("main", PATIENT);
+    practice.as_("ben").claims(&c).unwrap();
+    assert!(matches!(practice.as_("cleo").claims(&c), Err(Refusal::AlreadyAssigned { .. })));
+    practice.hears("main", PATIENT);
+    let unseen = Err(Refusal::UnseenActivity { missed: Vec::new() });
+    assert_eq!(practice.as_("cleo").sends_having_seen(&c, 1), unseen, "and nobody writes past what came in");
+}
+
+#[test]
 fn r8_a_second_teammate_makes_assigned_to_me_appear() {
     let mut alone = demo();
     alone.teammates.truncate(1);

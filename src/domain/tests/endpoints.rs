@@ -10,6 +10,7 @@ use rotunda_protocol::refusal::Refusal;
 use super::practice::{Practice, Set, conversation_of, endpoint, id};
 use crate::domain::endpoint::{ENDPOINT_MEMBERS_MAX, ENDPOINTS_MAX};
 use crate::domain::event::Change;
+use crate::domain::orphans::Orphans;
 
 const PATIENT: &str = "+15550001111";
 
@@ -341,6 +342,20 @@ fn e19_nobody_is_shut_out_of_an_endpoint_without_force() {
 }
 
 #[test]
+fn e19_what_nobody_sees_is_counted_for_admins() {
+    let mut practice = Practice::new();
+    assert_eq!(practice.organization().orphans(), Orphans::default());
+    practice.hears("dora-line", PATIENT);
+    let added = practice.hears("dora-line", "+15550002222");
+    practice.as_("dora").adds(&added, &["teammate:ben"]).unwrap();
+    let team = conversation_of(practice.as_("ben").starts_team(&[]));
+    practice.as_("ben").leaves(&team).unwrap();
+    practice.as_("ada").suspends("dora").unwrap();
+    let expected = Orphans { endpoints: [(id("dora-line"), 1)].into(), internal: 1 };
+    assert_eq!(practice.organization().orphans(), expected);
+}
+
+#[test]
 fn e19_what_is_orphaned_already_can_be_renamed() {
     let mut practice = Practice::new();
     practice.as_("ada").suspends("dora").unwrap();
@@ -380,9 +395,10 @@ fn e18_leaving_one_of_two_teams_that_both_give_access_takes_nothing() {
 #[test]
 fn r55_endpoints_and_their_members_have_limits_that_nobody_meets() {
     let mut practice = Practice::new();
-    let many = vec![id::<Principal>("teammate:ben"); ENDPOINT_MEMBERS_MAX + 1];
+    let many: Vec<Principal> = (0..=ENDPOINT_MEMBERS_MAX).map(|n| id(&format!("teammate:t{n}"))).collect();
     let set = Set { members: Some(many), ..Set::default() };
-    practice.as_("ada").sets("main", set).unwrap();
+    let refused = practice.as_("ada").sets("main", set);
+    assert!(matches!(refused, Err(Refusal::Invalid { problem, .. }) if problem.contains("1000")));
     let mut organization = practice.organization().clone();
     let template = practice.endpoint("main").clone();
     for n in 0..ENDPOINTS_MAX {

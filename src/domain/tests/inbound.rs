@@ -107,8 +107,19 @@ fn r58_calls_and_voicemails_are_items_of_the_conversation() {
         assert_eq!(practice.row(&c).last.as_ref().unwrap().kind, kind);
     }
     assert_eq!((practice.row(&c).items, practice.row(&c).inbound), (3, 3));
-    assert_eq!(practice.staff(&c), ["dora"], "R59: and nobody else knows of them");
-    assert_eq!(practice.lists("ben", "teammate:dora"), []);
+}
+
+#[test]
+fn r59_calls_and_voicemails_are_for_those_who_may_use_the_number() {
+    let mut practice = Practice::new();
+    let to = practice.endpoint("dora-line").address.clone();
+    let c = conversation_of(practice.receives(&to, PATIENT, call()));
+    practice.receives(&to, PATIENT, voicemail()).unwrap();
+    assert_eq!(practice.staff(&c), ["dora"]);
+    for name in ["ada", "ben", "cleo"] {
+        assert_eq!(practice.lists(name, "teammate:dora"), [], "neither rows nor counts");
+        assert_eq!(practice.as_(name).reads(&c, 1), Err(Refusal::NotFound));
+    }
 }
 
 #[test]

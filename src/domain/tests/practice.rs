@@ -38,6 +38,7 @@ pub(super) struct Practice {
     contacts: BTreeMap<String, Contact>,
     minted: u32,
     now: Millis,
+    told: Vec<String>,
 }
 
 /// Somebody who is about to do something.
@@ -136,6 +137,7 @@ impl Practice {
             contacts: BTreeMap::new(),
             minted: 0,
             now: 1_000,
+            told: Vec::new(),
         }
     }
 
@@ -260,6 +262,7 @@ impl Practice {
 
     fn does(&mut self, actor: &Actor, command: &Command) -> Answer {
         self.now += 10;
+        self.told.push(format!("{actor}: {command:?}"));
         self.bring_in(actor, command);
         let before = self.working.clone();
         let Self { working, minted, now, .. } = self;
@@ -319,7 +322,9 @@ impl Practice {
         let bytes = serde_json::to_vec(event).unwrap();
         let read: Event = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(read, *event, "an event reads back as it was written");
+        let before = self.replayed.clone();
         self.replayed.apply(&read);
+        super::told::check(&before, &self.replayed, &read);
         assert!(self.replayed == self.working.organization, "applied and decided differ: {event:#?}");
         self.working.organization.check_invariants();
         let mut seen = BTreeSet::new();
@@ -379,6 +384,15 @@ impl Practice {
         let mut anew = Organization::empty(id("practice"));
         self.log.iter().for_each(|event| anew.apply(event));
         assert!(anew == self.working.organization, "the log makes another organization");
+    }
+}
+
+/// A test that fails tells what was done until then.
+impl Drop for Practice {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.told.join("\n"));
+        }
     }
 }
 

@@ -153,3 +153,19 @@ fn an_organization_has_so_many_teams_at_most() {
     let new = Command::CreateTeam(NewTeam { id: None, ..team("x", &[]) });
     assert!(matches!(practice.as_("ada").does(new), Err(Refusal::Invalid { field, .. }) if field == "team"));
 }
+
+#[test]
+fn b6_who_left_a_team_and_came_back_knows_what_is_no_longer_the_teams() {
+    let mut practice = Practice::new();
+    let c = practice.hears("dora-line", PATIENT);
+    practice.as_("dora").adds(&c, &["team:desk"]).unwrap();
+    let away = practice.organization().seq();
+    practice.as_("ada").changes_team("desk", &[], &["ben"]).unwrap();
+    practice.as_("dora").removes(&c, &["team:desk"]).unwrap();
+    assert_eq!(practice.news(&c).departed, [id("cleo")], "Ben saw it no longer");
+    practice.as_("ada").changes_team("desk", &["ben"], &[]).unwrap();
+    let organization = practice.organization();
+    assert!(organization.rejoined_since(&id("ben"), away), "a client of Ben's that was away starts over");
+    assert!(!organization.rejoined_since(&id("ben"), organization.seq()));
+    assert!(!organization.rejoined_since(&id("dora"), away), "no team of hers changed");
+}

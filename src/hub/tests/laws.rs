@@ -22,7 +22,7 @@ use crate::domain::event::Seq;
 use crate::hub::NotJoined;
 use crate::limits::Limits;
 
-/// A generator of numbers that one seed determines (SplitMix64).
+/// A generator of numbers that one seed determines (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {
@@ -189,17 +189,17 @@ impl World {
     }
 
     async fn step(&mut self) {
-        match self.dice.roll(10) {
-            0 | 1 => {
+        match self.dice.roll(12) {
+            0..=2 => {
                 let (_, _, to, ..) = ENDPOINTS[self.dice.roll(ENDPOINTS.len())];
-                let from = format!("+1415555{:04}", self.dice.roll(12));
+                let from = format!("+1415555{:04}", self.dice.roll(4));
                 let conversation = self.practice.receive(to, &from, "hi").await;
                 if !self.conversations.contains(&conversation) {
                     self.conversations.push(conversation);
                 }
             }
-            2 => self.somebody_opens().await,
-            3 => self.somebody_drops(),
+            3 | 4 => self.somebody_opens().await,
+            5 => self.somebody_drops(),
             _ => {
                 let (actor, command) = (self.actor(), self.command());
                 let done = self.practice.call(actor, command).await;

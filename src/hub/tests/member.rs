@@ -98,24 +98,34 @@ impl Member {
 
     /// Reads everything that waits, and does what each frame says. Returns the frames.
     pub(super) async fn read(&mut self) -> Vec<ServerFrame> {
-        let mut frames = Vec::new();
+        let mut frames: Vec<ServerFrame> = Vec::new();
+        let mut awaits_catch_up = false;
         while self.is_here() {
             let mut written = Vec::new();
             let next = self.queue().write(|slices| {
-                slices.iter().for_each(|slice| written.extend_from_slice(slice));
+                for slice in slices {
+                    written.extend_from_slice(slice);
+                }
                 let bytes = slices.iter().map(|slice| slice.len()).sum();
                 if bytes == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(bytes) }
             });
             self.bytes.extend(written);
             let decoded = self.decode();
-            decoded.iter().for_each(|frame| self.apply(frame));
+            for frame in &decoded {
+                self.apply(frame);
+            }
+            let caught_up = |frame: &ServerFrame| {
+                matches!(frame, ServerFrame::CatchUp { .. } | ServerFrame::Resync { .. })
+            };
+            awaits_catch_up &= !decoded.iter().any(caught_up);
             frames.extend(decoded);
             match next.unwrap() {
                 Next::More => {}
+                Next::Idle if awaits_catch_up => self.wait().await,
                 Next::Idle | Next::Blocked => break,
                 Next::CatchUp => {
+                    awaits_catch_up = true;
                     self.seat().catch_up();
-                    self.wait().await;
                 }
                 Next::End(_) | Next::Cut(_) | Next::Done => self.leave(),
             }
@@ -198,7 +208,9 @@ impl Member {
         for marked in &state.marks {
             self.put_mark(&marked.conversation, marked.mark);
         }
-        state.items.iter().for_each(|item| self.put_item(item));
+        for item in &state.items {
+            self.put_item(item);
+        }
         self.here = state.presence.here.iter().cloned().collect();
         let at = state.presence.conversations.iter();
         self.presence = at.map(|at| (at.conversation.clone(), at.clone())).collect();
@@ -230,7 +242,9 @@ impl Member {
         self.access = access.clone();
         let outside: Vec<_> =
             self.rows.values().filter(|row| !self.keeps(row)).map(|row| row.id.clone()).collect();
-        outside.iter().for_each(|id| self.drop_row(id));
+        for id in &outside {
+            self.drop_row(id);
+        }
     }
 
     fn keeps(&self, row: &Conversation) -> bool {
@@ -314,7 +328,9 @@ impl Member {
                 self.open.insert(conversation.clone());
                 self.put_row(&row.conversation);
                 self.put_mark(conversation, row.mark);
-                items.iter().for_each(|item| self.put_item(item));
+                for item in &items {
+                    self.put_item(item);
+                }
                 self.presence.insert(conversation.clone(), presence);
                 Some(Ok(()))
             }

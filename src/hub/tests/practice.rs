@@ -16,12 +16,15 @@ use crate::hub::send_queue::SendQueue;
 use crate::hub::{Hub, Joining, NotJoined, mint};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::store::SharedStore;
 use crate::store::sqlite::SqliteStore;
 
 /// The teammates: ada is an admin.
 pub(super) const TEAMMATES: [&str; 6] = ["ada", "ben", "cyd", "dee", "eve", "fay"];
-/// The endpoints: who owns them and who else is a member.
-pub(super) const ENDPOINTS: [(&str, EndpointKind, &str, &str, &[&str], bool); 4] = [
+/// Name, kind, address, owner, other members, and whether it assigns to its owner.
+type Described = (&'static str, EndpointKind, &'static str, &'static str, &'static [&'static str], bool);
+/// The endpoints.
+pub(super) const ENDPOINTS: [Described; 4] = [
     ("main", EndpointKind::Phone, "+14155550100", "organization", &[], false),
     ("desk", EndpointKind::Link, "front-desk", "team:desk", &[], true),
     ("ben-direct", EndpointKind::Phone, "+14155550101", "teammate:ben", &["teammate:cyd"], true),
@@ -43,6 +46,7 @@ pub(super) fn principal(text: &str) -> Principal {
 pub(super) struct Practice {
     pub(super) hub: Hub,
     pub(super) organization: OrganizationId,
+    pub(super) store: SharedStore,
     refs: u64,
     _folder: tempfile::TempDir,
 }
@@ -55,8 +59,9 @@ impl Practice {
     pub(super) async fn with(limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("rotunda.db")).await.unwrap();
-        let hub = Hub::new(Arc::new(store), Metrics::new(), limits);
-        let mut practice = Self { hub, organization: id("practice"), refs: 0, _folder: folder };
+        let store: SharedStore = Arc::new(store);
+        let hub = Hub::new(store.clone(), Metrics::new(), limits);
+        let mut practice = Self { hub, organization: id("practice"), store, refs: 0, _folder: folder };
         practice.service(Command::Provision(provision())).await.unwrap();
         practice
     }
@@ -125,16 +130,15 @@ fn provision() -> NewOrganization {
         name: name.into(),
         members: members.iter().map(|member| id(member)).collect(),
     };
-    let endpoint =
-        |&(name, kind, address, owner, members, auto_assign): &(_, _, &str, _, &[&str], _)| NewEndpoint {
-            id: Some(id(name)),
-            kind,
-            address: address.to_owned(),
-            label: String::from(name),
-            owner: principal(owner),
-            members: members.iter().map(|member| principal(member)).collect(),
-            auto_assign,
-        };
+    let endpoint = |&(name, kind, address, owner, members, auto_assign): &Described| NewEndpoint {
+        id: Some(id(name)),
+        kind,
+        address: address.to_owned(),
+        label: String::from(name),
+        owner: principal(owner),
+        members: members.iter().map(|member| principal(member)).collect(),
+        auto_assign,
+    };
     NewOrganization {
         name: "Practice".into(),
         kind: OrganizationKind::Team,

@@ -1,1 +1,201 @@
 //! Single things that once went wrong elsewhere, or that must hold at the hub's edges.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use rotunda_protocol::codec::Codec;
+use rotunda_protocol::command::{Command, Done, Inbound};
+use rotunda_protocol::conversation::Mark;
+use rotunda_protocol::directory::Features;
+use rotunda_protocol::frame::ServerFrame;
+use rotunda_protocol::item::{Content, Direction};
+use rotunda_protocol::principal::Actor;
+use rotunda_protocol::push::Push;
+use rotunda_protocol::refusal::Refusal;
+
+use super::practice::{Practice, id};
+use crate::domain::event::{Change, Seq};
+use crate::hub::Hub;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+
+fn claim(conversation: &str) -> Command {
+    Command::Claim { conversation: id(conversation), expect_rev: None }
+}
+
+fn message(from: &str) -> Command {
+    let content = Content::Message { direction: Direction::In, body: "hi".into(), media: vec![] };
+    Command::Receive(Inbound { to: "+14155550100".into(), from: from.into(), name: None, content })
+}
+
+/// A second node on the same database.
+fn second(practice: &Practice) -> Hub {
+    Hub::new(practice.store.clone(), Metrics::new(), Limits::default())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e11_of_many_who_claim_on_two_nodes_one_wins() {
+    let mut practice = Practice::new().await;
+    let conversation = practice.receive("+14155550100", "+14155550999", "hi").await;
+    let hubs = [practice.hub.clone(), second(&practice)];
+    let calls = (0..40).map(|n| {
+        let (hub, organization) = (hubs[n % 2].clone(), practice.organization.clone());
+        let actor = Actor::Teammate(id(["ada", "ben", "cyd", "dee", "eve", "fay"][n % 6]));
+        let command = claim(conversation.as_str());
+        tokio::spawn(async move { hub.call(&organization, actor, format!("claim {n}"), command).await })
+    });
+    let results: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    let won = results.iter().filter(|result| matches!(result, Ok(Done::Conversation { .. }))).count();
+    assert_eq!(won, 1, "{results:?}");
+    for result in results {
+        let fine = matches!(result, Ok(Done::Conversation { .. } | Done::Unchanged));
+        assert!(fine || matches!(result, Err(Refusal::AlreadyAssigned { .. })), "{result:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ref_that_arrives_on_two_nodes_at_once_is_done_once() {
+    let mut practice = Practice::new().await;
+    let conversation = practice.receive("+14155550100", "+14155550999", "hi").await;
+    let hubs = [practice.hub.clone(), second(&practice)];
+    for n in 0..20 {
+        let calls = hubs.iter().map(|hub| {
+            let note = Command::PostNote { conversation: conversation.clone(), body: format!("note {n}") };
+            hub.call(&practice.organization, Actor::Teammate(id("ben")), format!("note {n}"), note)
+        });
+        let results = join_all(calls).await;
+        assert!(results[0].is_ok() && results[0] == results[1], "{results:?}");
+    }
+    let row = practice.hub.conversation(&practice.organization, &conversation).await.unwrap();
+    assert_eq!(row.items, 21);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r65_first_messages_that_arrive_together_make_one_contact_and_one_conversation() {
+    let practice = Practice::new().await;
+    let calls = (0..30).map(|n| {
+        let (hub, organization) = (practice.hub.clone(), practice.organization.clone());
+        let command = message("+1 (415) 555-0999");
+        let actor = Actor::Service("test".into());
+        tokio::spawn(async move { hub.call(&organization, actor, format!("message {n}"), command).await })
+    });
+    for result in join_all(calls).await {
+        assert!(matches!(result, Ok(Ok(Done::Conversation { .. }))), "{result:?}");
+    }
+    let log = practice.log(Seq(0)).await;
+    let changes = log.iter().flat_map(|(_, event)| &event.changes);
+    let contacts = changes.filter(|change| matches!(change, Change::Contact(_))).count();
+    let conversations: std::collections::BTreeSet<_> = log
+        .iter()
+        .flat_map(|(_, event)| event.conversations())
+        .map(|change| change.after.id.clone())
+        .collect();
+    assert_eq!((contacts, conversations.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn e20_when_the_assignment_switch_turns_sessions_start_over_where_they_are() {
+    let mut practice = Practice::new().await;
+    let conversation = practice.receive("+14155550100", "+14155550999", "hi").await;
+    let mut ben = practice.join("ben", Codec::Json).await.unwrap();
+    ben.read().await;
+    ben.call(claim(conversation.as_str())).await.unwrap();
+    let features = Some(Features { assignment: false, viewing: true, typing: true });
+    practice.service(Command::SetOrganization { features, policy: None }).await.unwrap();
+    let frames = ben.read().await;
+    assert!(frames.iter().any(|frame| matches!(frame, ServerFrame::Resync { .. })), "{frames:?}");
+    assert!(ben.is_here() && ben.must_list);
+    ben.list_all(&["shared".parse().unwrap()]).await;
+    let row = &ben.rows[&conversation];
+    assert_eq!(
+        (row.mailbox.to_string().as_str(), row.assignee.clone()),
+        ("shared", None),
+        "kept, but hidden"
+    );
+    let refused = ben.call(claim(conversation.as_str())).await;
+    assert_eq!(refused, Err(Refusal::FeatureDisabled));
+}
+
+#[tokio::test]
+async fn what_comes_back_brings_ones_own_mark_along() {
+    let mut practice = Practice::new().await;
+    let conversation = practice.receive("+14155550100", "+14155550999", "hi").await;
+    let mark = Command::SetStar { conversation: conversation.clone(), starred: true };
+    practice.teammate("ben", mark).await.unwrap();
+    let archive =
+        Command::Archive { conversation: conversation.clone(), seen: 1, force: false, expect_rev: None };
+    practice.teammate("ben", archive).await.unwrap();
+    let mut ben = practice.join("ben", Codec::MessagePack).await.unwrap();
+    let mut cyd = practice.join("cyd", Codec::MessagePack).await.unwrap();
+    ben.read().await;
+    cyd.read().await;
+    practice.receive("+14155550100", "+14155550999", "again").await;
+    ben.read().await;
+    assert_eq!(ben.marks[&conversation], Mark { read: 0, starred: true, rev: 1 });
+    let told = cyd.read().await;
+    assert!(!told.iter().any(|frame| matches!(frame, ServerFrame::Push { push: Push::Mark(_), .. })));
+}
+
+#[tokio::test]
+async fn comings_and_goings_are_told_together_and_short_absences_not_at_all() {
+    let practice = Practice::new().await;
+    let mut ada = practice.join("ada", Codec::Json).await.unwrap();
+    let mut others = Vec::new();
+    for teammate in ["ben", "cyd", "dee"] {
+        others.push(practice.join(teammate, Codec::Json).await.unwrap());
+    }
+    let here = |frames: &[ServerFrame]| -> Vec<(usize, usize)> {
+        let push = |frame: &ServerFrame| match frame {
+            ServerFrame::Push { push: Push::Here { came, went }, .. } => Some((came.len(), went.len())),
+            _ => None,
+        };
+        frames.iter().filter_map(push).collect()
+    };
+    let mut told = Vec::new();
+    while told.is_empty() {
+        told = here(&ada.read().await);
+        if told.is_empty() {
+            ada.wait().await;
+        }
+    }
+    assert_eq!(told.len(), 1, "in one push, however many came");
+    // Ben is back before anybody is told that he went; dee is not.
+    practice.rejoin(&mut others[0]).await.unwrap();
+    others[2].leave();
+    ada.wait().await;
+    let expected = std::collections::BTreeSet::from(["ada", "ben", "cyd"].map(id));
+    assert_eq!(here(&ada.read().await), [(0, 1)]);
+    assert_eq!(ada.here, expected);
+}
+
+#[tokio::test]
+async fn a_room_without_sessions_closes_and_opens_again_with_everything() {
+    let limits = Limits { room_idle: Duration::from_millis(20), ..Limits::default() };
+    let mut practice = Practice::with(limits).await;
+    for n in 0..10 {
+        let conversation = practice.receive("+14155550100", "+14155550999", &format!("{n}")).await;
+        // Every other message finds the room closed; nothing shows it.
+        while n % 2 == 0 && practice.hub.rooms() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let row = practice.hub.conversation(&practice.organization, &conversation).await.unwrap();
+        assert_eq!(row.items, n + 1);
+    }
+}
+
+#[tokio::test]
+async fn sessions_of_a_room_whose_task_ended_come_back() {
+    let practice = Practice::new().await;
+    let mut ben = practice.join("ben", Codec::Json).await.unwrap();
+    ben.read().await;
+    practice.hub.break_room(&practice.organization).await;
+    while ben.is_here() {
+        ben.read().await;
+        if ben.is_here() {
+            ben.wait().await;
+        }
+    }
+    practice.rejoin(&mut ben).await.unwrap();
+    ben.read().await;
+    assert_eq!(ben.starts.last(), Some(&rotunda_protocol::frame::Start::Resumed));
+}

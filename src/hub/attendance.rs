@@ -1,0 +1,117 @@
+//! Who is where in a room: what sessions say of themselves, and what the others are told of it.
+
+use std::time::Duration;
+
+use rotunda_protocol::frame::Signal;
+use rotunda_protocol::id::{ConversationId, SessionId, TeammateId};
+use rotunda_protocol::push::Push;
+use tokio::time::Instant;
+
+use super::fanout::{self, Shared};
+use super::keeper::Keeper;
+use super::registry::Key;
+use crate::clock;
+use crate::domain::audience::Audience;
+use crate::domain::presence::Presence;
+
+/// Comings and goings are told together, this long after the first: a thousand who come back at once must not
+/// each be told of a thousand.
+pub(super) const HERE_EVERY: Duration = Duration::from_millis(250);
+
+impl Keeper {
+    /// A session no longer has a conversation open.
+    pub(super) fn shut(&mut self, key: Key, conversation: &ConversationId) {
+        self.registry.close(key, conversation);
+        let Some(member) = self.registry.get(key) else { return };
+        if self.presence.close(conversation, &member.session) {
+            self.tell_presence(conversation, None);
+            self.publish();
+        }
+    }
+
+    pub(super) fn signal(&mut self, key: Key, signal: Signal) {
+        match signal {
+            Signal::Typing { conversation, mode } => {
+                let on = self.organization.profile().is_some_and(|profile| profile.features.typing);
+                if on {
+                    self.attend(key, &conversation, |presence, (session, teammate)| {
+                        presence.typing(&conversation, session, teammate, mode, clock::now_millis())
+                    });
+                }
+            }
+            Signal::Idle { conversation } => self
+                .attend(key, &conversation, |presence, (session, _)| presence.idle(&conversation, session)),
+            Signal::Close { conversation } => self.shut(key, &conversation),
+        }
+    }
+
+    /// Changes a session's presence at an open conversation that it may see, and tells the others.
+    pub(super) fn attend(
+        &mut self,
+        key: Key,
+        conversation: &ConversationId,
+        change: impl FnOnce(&mut Presence, (&SessionId, &TeammateId)) -> bool,
+    ) {
+        let Some(member) = self.registry.get(key) else { return };
+        let open = self.organization.conversation(conversation);
+        if !open.is_some_and(|open| self.organization.can_see(&member.teammate, open)) {
+            return;
+        }
+        let changed = change(&mut self.presence, (&member.session, &member.teammate));
+        if changed {
+            let session = member.session.clone();
+            self.tell_presence(conversation, Some(&session));
+            self.publish();
+        }
+    }
+
+    /// What time brings about. Looked at after every batch, so that a busy room does not forget it.
+    pub(super) fn do_what_is_due(&mut self) {
+        if self.tell_at.is_some_and(|at| at <= Instant::now()) {
+            self.tell_at = None;
+            self.tell_here();
+        }
+        let now = clock::now_millis();
+        if self.presence.next_expiry().is_some_and(|at| at <= now) {
+            for conversation in self.presence.expire(now) {
+                self.tell_presence(&conversation, None);
+            }
+            self.publish();
+        }
+    }
+
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let expiry = self.presence.next_expiry().map(|at| {
+            let wait = at.saturating_sub(clock::now_millis());
+            Instant::now() + Duration::from_millis(u64::try_from(wait).unwrap_or_default())
+        });
+        self.tell_at.into_iter().chain(expiry).min()
+    }
+
+    /// Who came and who went since everybody was last told, in one push however many they are.
+    fn tell_here(&mut self) {
+        let (came, went) = self.presence.moves_since(&self.told);
+        self.told = self.presence.clone();
+        if came.is_empty() && went.is_empty() {
+            return;
+        }
+        let frame = Shared::fleeting(Push::Here { came, went }, None);
+        let told = fanout::tell(&self.registry, &Audience::Everyone, &frame);
+        self.told_presence(told);
+    }
+
+    /// Who is at a conversation, to everybody who may see it, but not to the session that caused it.
+    pub(super) fn tell_presence(&self, conversation: &ConversationId, but: Option<&SessionId>) {
+        let Some(open) = self.organization.conversation(conversation) else { return };
+        let Some(profile) = self.organization.profile() else { return };
+        let push = Push::Presence(self.presence.of(conversation, profile.features));
+        let frame = Shared::fleeting(push, Some(open.clone()));
+        let told = fanout::tell_others(&self.registry, &self.organization.staff(open), &frame, but);
+        self.told_presence(told);
+    }
+
+    fn told_presence(&self, sessions: usize) {
+        self.room.services.metrics.presence_updated();
+        self.room.services.metrics.delivered(sessions);
+    }
+}

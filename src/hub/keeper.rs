@@ -1,0 +1,207 @@
+//! The keeper of a room: the one task that owns an organization's state and its sessions. It takes what waits,
+//! does at once what can be done at once, commits the rest, and never waits for a session.
+
+use std::sync::Arc;
+
+use rotunda_protocol::close::CloseCode;
+use rotunda_protocol::id::{ConversationId, TeammateId};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::attendance::HERE_EVERY;
+use super::cursor::Cursors;
+use super::fanout::{self, Committed, Outcome};
+use super::registry::{Key, OPEN_MAX, Registry};
+use super::room::{Input, Join, Pending, Room, View};
+use super::{Joined, NotJoined, Rooms};
+use crate::domain::audience;
+use crate::domain::event::Event;
+use crate::domain::organization::Organization;
+use crate::domain::presence::Presence;
+
+/// Inputs that are taken together: their commands are decided and committed together.
+const BATCH_MAX: usize = 256;
+
+/// What only the room's own task touches: the organization, its sessions, who is where.
+pub(super) struct Keeper {
+    /// The room as others see it.
+    pub room: Arc<Room>,
+    /// The organization, as of the newest durable event.
+    pub organization: Organization,
+    /// Its cursors.
+    pub cursors: Option<Arc<Cursors>>,
+    /// Who is where.
+    pub presence: Presence,
+    /// Who everybody was last told to be here.
+    pub told: Presence,
+    /// When they are told anew.
+    pub tell_at: Option<Instant>,
+    /// Its sessions.
+    pub registry: Registry,
+    rooms: Rooms,
+    empty_since: Instant,
+}
+
+impl Keeper {
+    pub(super) fn new(room: Arc<Room>, rooms: Rooms) -> Self {
+        let view = room.view();
+        Self {
+            organization: view.organization.clone(),
+            cursors: view.cursors.clone(),
+            presence: Presence::default(),
+            told: Presence::default(),
+            tell_at: None,
+            registry: Registry::default(),
+            rooms,
+            empty_since: Instant::now(),
+            room,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut waiting: mpsc::Receiver<Input>) {
+        let mut inputs = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                _ = waiting.recv_many(&mut inputs, BATCH_MAX) => {
+                    let commands = self.take(inputs.drain(..));
+                    self.commit(commands).await;
+                }
+                () = sleep_until(self.next_due()) => {}
+                () = tokio::time::sleep_until(self.empty_since + self.room.services.limits.room_idle),
+                    if self.registry.is_empty() => break,
+            }
+            self.do_what_is_due();
+        }
+        // Whoever still sends to this room finds it closed, and opens it anew.
+        self.rooms.forget(&self.room);
+        waiting.close();
+    }
+
+    /// Does what can be done at once, and returns the commands.
+    fn take(&mut self, inputs: impl Iterator<Item = Input>) -> Vec<Pending> {
+        let mut commands = Vec::new();
+        for input in inputs {
+            match input {
+                Input::Command(pending) => commands.push(pending),
+                Input::Join(join, reply) => {
+                    let joined = self.join(join);
+                    if let Err(Ok(abandoned)) = reply.send(joined) {
+                        self.leave(abandoned.key);
+                    }
+                }
+                Input::Leave(key) => self.leave(key),
+                Input::Interest(key, conversation, true, done) => {
+                    if let Some(closed) = self.registry.open(key, &conversation) {
+                        self.shut(key, &closed);
+                    }
+                    drop(done);
+                }
+                Input::Interest(key, conversation, false, done) => {
+                    self.shut(key, &conversation);
+                    drop(done);
+                }
+                Input::View(key, conversation) => {
+                    self.attend(key, &conversation, |presence, at| presence.view(&conversation, at.0, at.1));
+                }
+                Input::Signal(key, signal) => self.signal(key, signal),
+                #[cfg(test)]
+                Input::Break => panic!("as asked"),
+            }
+        }
+        if self.registry.is_empty() {
+            self.empty_since = Instant::now();
+        }
+        commands
+    }
+
+    fn join(&mut self, join: Join) -> Result<Joined, NotJoined> {
+        if !self.organization.is_active(&join.teammate) {
+            return Err(NotJoined::Unknown);
+        }
+        if self.registry.keys_of(&join.teammate).len() >= self.room.services.limits.sessions_per_teammate_max
+        {
+            return Err(NotJoined::TooManySessions);
+        }
+        self.presence.arrive(&join.teammate);
+        self.tell_at.get_or_insert_with(|| Instant::now() + HERE_EVERY);
+        let key = self.registry.join(join.session, join.teammate.clone(), join.codec, join.queue);
+        for conversation in join.open.iter().take(OPEN_MAX) {
+            self.registry.open(key, conversation);
+        }
+        self.publish();
+        Ok(Joined { key })
+    }
+
+    fn leave(&mut self, key: Key) {
+        let Some(member) = self.registry.leave(key) else { return };
+        self.tell_at.get_or_insert_with(|| Instant::now() + HERE_EVERY);
+        for conversation in self.presence.depart(&member.teammate, &member.session) {
+            self.tell_presence(&conversation, None);
+        }
+        self.publish();
+    }
+
+    /// Everything that became durable together, one event after the other: each is published as a snapshot
+    /// before anybody is told of it, so that a catch-up made meanwhile cannot miss it.
+    pub(super) fn advance(&mut self, event: &Event, after: Organization) {
+        let before = std::mem::replace(&mut self.organization, after);
+        self.publish();
+        let Some(cursors) = &self.cursors else { return };
+        let effects = audience::effects(&before, &self.organization, event, &|id| self.registry.is_here(id));
+        let committed = Committed { after: &self.organization, event, cursor: cursors.write(before.seq()) };
+        let outcome = fanout::carry_out(&self.registry, &committed, effects);
+        let metrics = &self.room.services.metrics;
+        metrics.events_applied(1);
+        metrics.delivered(outcome.deliveries);
+        self.settle(&outcome);
+    }
+
+    /// Sessions that ended leave; presence that may no longer be seen goes (B10). What sessions have open stays
+    /// so: items go to those who may see them only, and whoever is let in again may never have noticed (E16).
+    fn settle(&mut self, outcome: &Outcome) {
+        for key in &outcome.ended {
+            self.leave(*key);
+        }
+        if outcome.narrowed.is_empty() {
+            return;
+        }
+        let organization = &self.organization;
+        let hidden = |teammate: &TeammateId, id: &ConversationId| {
+            outcome.narrowed.contains(teammate)
+                && !organization.conversation(id).is_some_and(|open| organization.can_see(teammate, open))
+        };
+        let changed = self.presence.retain(hidden);
+        for conversation in changed {
+            self.tell_presence(&conversation, None);
+        }
+        self.publish();
+    }
+
+    /// Lets everybody see the newest state.
+    pub(super) fn publish(&self) {
+        self.room.view.store(Arc::new(View {
+            organization: self.organization.clone(),
+            presence: self.presence.clone(),
+            cursors: self.cursors.clone(),
+        }));
+    }
+}
+
+impl Drop for Keeper {
+    /// However a room ends, its sessions do not go on without one: they come back and find a new room.
+    fn drop(&mut self) {
+        for member in self.registry.all() {
+            member.queue.close(CloseCode::Behind, false);
+        }
+        self.rooms.forget(&self.room);
+        self.room.services.metrics.room_closed();
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,73 @@
+//! Where a session sits: its room, its number there, its queue, and what it has open.
+
+use std::sync::{Arc, Mutex};
+
+use rotunda_protocol::codec::Codec;
+use rotunda_protocol::frame::{Answer, Ref, ServerFrame};
+use rotunda_protocol::id::{ConversationId, SessionId, TeammateId};
+use rotunda_protocol::refusal::Refusal;
+
+use super::registry::{Key, OPEN_MAX};
+use super::room::Room;
+use super::send_queue::{About, Narrowed, QueuedFrame, SendQueue};
+use super::wire;
+use crate::domain::event::Seq;
+
+/// Where a session sits.
+pub(super) struct Place {
+    /// Its room.
+    pub room: Arc<Room>,
+    /// Its number there.
+    pub key: Key,
+    /// The session.
+    pub session: SessionId,
+    /// Whose it is.
+    pub teammate: TeammateId,
+    /// How its frames are encoded.
+    pub codec: Codec,
+    /// Where its frames go.
+    pub queue: Arc<SendQueue>,
+    open: Mutex<Vec<ConversationId>>,
+}
+
+impl Place {
+    /// A place that the room has given.
+    pub(super) fn new(
+        room: Arc<Room>,
+        key: Key,
+        session: SessionId,
+        teammate: TeammateId,
+        codec: Codec,
+        queue: Arc<SendQueue>,
+    ) -> Self {
+        Self { room, key, session, teammate, codec, queue, open: Mutex::default() }
+    }
+
+    /// The conversations that the session has open, as it said itself.
+    pub(super) fn open(&self) -> Vec<ConversationId> {
+        self.open.lock().expect("nothing panics while it holds this").clone()
+    }
+
+    pub(super) fn remember(&self, conversation: &ConversationId, opened: bool) {
+        let mut open = self.open.lock().expect("nothing panics while it holds this");
+        open.retain(|other| other != conversation);
+        if opened {
+            open.push(conversation.clone());
+            if open.len() > OPEN_MAX {
+                open.remove(0);
+            }
+        }
+    }
+
+    pub(super) fn answer(&self, r#ref: Ref, answer: Answer, read: Option<Seq>) -> Result<(), Narrowed> {
+        let about = if read.is_some() { About::Reading } else { About::Anyone };
+        let bytes = wire::encode(self.codec, &ServerFrame::Answer { r#ref, answer });
+        self.queue.answer(QueuedFrame { bytes, seq: None, about }, read)
+    }
+
+    pub(super) fn refuse(&self, r#ref: Ref, refusal: Refusal) {
+        // A refusal reads nothing, so nothing can have narrowed.
+        let queued = self.answer(r#ref, refusal.into(), None);
+        debug_assert_eq!(queued, Ok(()));
+    }
+}
