@@ -67,10 +67,10 @@ async fn wait<T>(lines: &mut mpsc::Receiver<String>, fits: impl Fn(&str) -> Opti
             before.push(line);
         }
     });
-    match found.await {
-        Ok(Some(found)) => (found, before),
-        Ok(None) => panic!("the program ended after {before:#?}"),
-        Err(_) => panic!("what was waited for did not come, but {before:#?}"),
+    let found = found.await.unwrap_or(None);
+    match found {
+        Some(found) => (found, before),
+        None => panic!("what was waited for did not come, but {before:#?}"),
     }
 }
 
@@ -131,7 +131,7 @@ impl Drop for Running {
 }
 
 /// A pushed row of the contact with this name.
-fn row_of<'a>(name: &'a str) -> impl Fn(&Value) -> bool + 'a {
+fn row_of(name: &str) -> impl Fn(&Value) -> bool {
     move |frame| frame["push"] == "conversation" && frame["conversation"]["contact"]["name"] == name
 }
 
