@@ -1,17 +1,23 @@
 //! The real process: killed, told to end, started on what cannot be used.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command as Process, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rotunda_protocol::ask::Ask;
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::{Command, Done};
-use rotunda_protocol::frame::{ClientFrame, ServerFrame};
+use rotunda_protocol::conversation::Conversation;
+use rotunda_protocol::frame::{Answer, ClientFrame, ServerFrame};
+use rotunda_protocol::id::ConversationId;
+use rotunda_protocol::push::Push;
 use tokio::net::TcpStream;
 
-use crate::support::Node;
+use crate::support::client::{Came, is_about};
 use crate::support::node::{SECRET, SERVICE_SECRET};
 use crate::support::practice::{MAIN, ORGANIZATION, bayview};
+use crate::support::{Client, Node};
 
 /// A hub in a process of its own, killed when it is no longer needed.
 struct Hub {
@@ -20,13 +26,14 @@ struct Hub {
 }
 
 impl Hub {
-    fn start(data: &Path) -> Child {
+    fn start(data: &Path, more: &[(&str, &str)]) -> Child {
         Process::new(env!("CARGO_BIN_EXE_rotunda"))
             .args(["serve", "--data", data.to_str().unwrap()])
             .env("ROTUNDA_TOKEN_SECRET", SECRET)
             .env("ROTUNDA_SERVICES", format!("test:{SERVICE_SECRET}"))
             .env("ROTUNDA_DRAIN_SECONDS", "1")
             .env("ROTUNDA_LISTEN", format!("127.0.0.1:{}", Self::port(data)))
+            .envs(more.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap()
@@ -44,14 +51,25 @@ impl Hub {
     }
 
     async fn running(data: &Path) -> Self {
-        let process = Self::start(data);
+        Self::running_with(data, &[]).await
+    }
+
+    async fn running_with(data: &Path, more: &[(&str, &str)]) -> Self {
+        let process = Self::start(data, more);
         let address = ([127, 0, 0, 1], Self::port(data)).into();
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         while TcpStream::connect(address).await.is_err() {
             assert!(began.elapsed() < Duration::from_secs(20), "the hub does not listen");
             tokio::task::yield_now().await;
         }
         Self { process, node: Node { address } }
+    }
+
+    /// Its resident memory, in bytes.
+    fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
     }
 
     fn signal(&self, signal: &str) {
@@ -88,7 +106,7 @@ async fn kill_9_during_writes_loses_no_answered_command() {
                 sent += 1;
             }
             if let ServerFrame::Answer { r#ref, answer } = ben.frame().await {
-                let rotunda_protocol::frame::Answer::Done { done } = answer else { panic!("{answer:?}") };
+                let Answer::Done { done } = answer else { panic!("{answer:?}") };
                 answered.push((r#ref, done));
             }
             if answered.len() == 30 {
@@ -135,13 +153,13 @@ async fn sigterm_drains_with_a_code_a_delay_and_nothing_lost() {
     for client in [&mut ben, &mut dee] {
         loop {
             match client.next().await {
-                crate::support::client::Came::Frame(ServerFrame::Answer { .. }) => answered += 1,
-                crate::support::client::Came::Frame(ServerFrame::Closing { code, retry_after_ms }) => {
+                Came::Frame(ServerFrame::Answer { .. }) => answered += 1,
+                Came::Frame(ServerFrame::Closing { code, retry_after_ms }) => {
                     assert_eq!(code.number(), 4000);
                     delays.push(retry_after_ms.unwrap());
                 }
-                crate::support::client::Came::Frame(_) => {}
-                crate::support::client::Came::Closed(frame) => {
+                Came::Frame(_) => {}
+                Came::Closed(frame) => {
                     assert_eq!(frame.map(|frame| frame.code.into()), Some(4000u16));
                     break;
                 }
@@ -169,14 +187,94 @@ async fn a_damaged_database_is_refused_with_what_to_do() {
     let length = bytes.len();
     bytes[8_192..length].fill(0xA5);
     std::fs::write(&file, &bytes).unwrap();
-    let output = Hub::start(folder.path()).wait_with_output().unwrap();
+    let output = Hub::start(folder.path(), &[]).wait_with_output().unwrap();
     assert!(!output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("backup") && said.contains("rotunda.db"), "{said}");
 
     std::fs::write(&file, "not a database at all, but long enough to look at").unwrap();
-    let output = Hub::start(folder.path()).wait_with_output().unwrap();
+    let output = Hub::start(folder.path(), &[]).wait_with_output().unwrap();
     assert!(!output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("not a SQLite database"), "{said}");
+}
+
+/// What is in the shared mailbox.
+async fn shared(client: &mut Client) -> BTreeMap<ConversationId, Conversation> {
+    let rows = client.list("shared").await.into_iter();
+    rows.map(|row| (row.conversation.id.clone(), row.conversation)).collect()
+}
+
+/// Fewer than a catch-up brings along.
+const BODIES: usize = 190;
+const BODY_BYTES: usize = 15_000;
+
+/// Writes as much as one who has the conversation open is sent; the longest that a command took.
+async fn write(writer: &mut Client, quick: &mut Client, conversation: &ConversationId) -> Duration {
+    let mut slowest = Duration::ZERO;
+    for _ in 0..BODIES {
+        let began = Instant::now();
+        let body = "x".repeat(BODY_BYTES);
+        writer.call(Command::PostNote { conversation: conversation.clone(), body }).await.unwrap();
+        slowest = slowest.max(began.elapsed());
+        quick.push(|push| is_about(push, conversation)).await;
+        writer.pushes.clear();
+    }
+    slowest
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_stops_reading_delays_nobody_costs_little_and_converges() {
+    let folder = tempfile::tempdir().unwrap();
+    let fast = [
+        ("ROTUNDA_QUEUE_BYTES_MAX", "65536"),
+        ("ROTUNDA_FRAMES_PER_SECOND", "1000000"),
+        ("ROTUNDA_FRAMES_BURST", "1000000"),
+    ];
+    let hub = Hub::running_with(folder.path(), &fast).await;
+    let node = &hub.node;
+    node.provision(ORGANIZATION, &bayview(0)).await;
+    let conversation = node.receive(MAIN, "+14155550999", "hello").await;
+    let (mut quick, mut writer) = (node.session("ben").await, node.session("cyd").await);
+    let mut stuck = node.session_with_little_room("ben").await;
+    let mut shown = shared(&mut stuck).await;
+    // Whoever has the conversation open is sent bodies: together far more than sockets and queue hold. First without
+    // the one who stops reading, so that all caches are as full as they get.
+    loop {
+        let before = hub.resident();
+        write(&mut writer, &mut quick, &conversation).await;
+        if hub.resident() < before + BODIES * BODY_BYTES / 10 {
+            break;
+        }
+    }
+    stuck.ask(Ask::Open { conversation: conversation.clone(), limit: 1 }).await.unwrap();
+    let before = hub.resident();
+    let slowest = write(&mut writer, &mut quick, &conversation).await;
+    let grown = hub.resident().saturating_sub(before);
+    eprintln!("slowest command {slowest:?}, grown by {} KiB", grown / 1024);
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert!(grown < BODIES * BODY_BYTES / 3, "{grown} bytes");
+
+    // It reads again: what is left of the pushes, then one catch-up in place of those that were dropped.
+    let (mut rows, mut items) = (Vec::new(), Vec::new());
+    loop {
+        match stuck.frame().await {
+            ServerFrame::Push { push: Push::Conversation { conversation, .. }, .. } => {
+                rows.push(conversation);
+            }
+            ServerFrame::Push { push: Push::Item { item }, .. } => items.push(item.number),
+            ServerFrame::CatchUp { state, .. } => {
+                rows.extend(state.conversations.into_iter().map(|row| row.conversation));
+                items.extend(state.items.iter().map(|item| item.number));
+                break;
+            }
+            _ => {}
+        }
+    }
+    shown.extend(rows.into_iter().map(|row| (row.id.clone(), row)));
+    items.sort_unstable();
+    items.dedup();
+    assert_eq!(items.len(), BODIES, "every item that was written meanwhile");
+    let fresh = shared(&mut stuck).await;
+    assert_eq!(shown, fresh);
 }

@@ -10,10 +10,9 @@ use rotunda_protocol::command::Command;
 use rotunda_protocol::conversation::Conversation;
 use rotunda_protocol::frame::{ServerFrame, Start};
 use rotunda_protocol::id::ConversationId;
-use rotunda_protocol::push::Push;
 use tokio::io::AsyncReadExt;
 
-use crate::support::client::{Came, is_about};
+use crate::support::client::Came;
 use crate::support::practice::{MAIN, ORGANIZATION, id};
 use crate::support::{Client, TestNode};
 
@@ -101,80 +100,6 @@ async fn an_absence_with_too_much_news_is_answered_with_a_reset() {
 /// Limits under which a test may write as fast as it can.
 fn unhurried() -> Limits {
     Limits { frames_per_second: 1_000_000, frames_burst: 1_000_000, ..Limits::default() }
-}
-
-/// Resident memory of this process, in bytes.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
-}
-
-/// Fewer than a catch-up brings along.
-const BODIES: usize = 190;
-const BODY_BYTES: usize = 15_000;
-
-/// Writes as much as one who has the conversation open is sent; the longest that a command took.
-async fn write(writer: &mut Client, quick: &mut Client, conversation: &ConversationId) -> Duration {
-    let mut slowest = Duration::ZERO;
-    for _ in 0..BODIES {
-        let began = Instant::now();
-        let body = "x".repeat(BODY_BYTES);
-        writer.call(Command::PostNote { conversation: conversation.clone(), body }).await.unwrap();
-        slowest = slowest.max(began.elapsed());
-        quick.push(|push| is_about(push, conversation)).await;
-        writer.pushes.clear();
-    }
-    slowest
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_stops_reading_delays_nobody_costs_little_and_converges() {
-    let limits = Limits { queue_bytes_max: 64 * 1024, ..unhurried() };
-    let node = TestNode::start_with(limits, &[], 0).await;
-    let conversation = node.receive(MAIN, "+14155550999", "hello").await;
-    let (mut quick, mut writer) = (node.session("ben").await, node.session("cyd").await);
-    let mut stuck = node.session_with_little_room("ben").await;
-    let mut shown = everything(&mut stuck).await;
-    // Whoever has the conversation open is sent bodies: together far more than sockets and queue hold. First without
-    // the one who stops reading, so that all caches are as full as they get.
-    loop {
-        let before = resident();
-        write(&mut writer, &mut quick, &conversation).await;
-        if resident() < before + BODIES * BODY_BYTES / 10 {
-            break;
-        }
-    }
-    stuck.ask(Ask::Open { conversation: conversation.clone(), limit: 1 }).await.unwrap();
-    let before = resident();
-    let slowest = write(&mut writer, &mut quick, &conversation).await;
-    let grown = resident().saturating_sub(before);
-    eprintln!("slowest command {slowest:?}, grown by {} KiB", grown / 1024);
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
-    assert!(grown < BODIES * BODY_BYTES / 3, "{grown} bytes");
-
-    // It reads again: what is left of the pushes, then one catch-up in place of those that were dropped.
-    let (mut rows, mut items) = (Vec::new(), Vec::new());
-    loop {
-        match stuck.frame().await {
-            ServerFrame::Push { push: Push::Conversation { conversation, .. }, .. } => {
-                rows.push(conversation);
-            }
-            ServerFrame::Push { push: Push::Item { item }, .. } => items.push(item.number),
-            ServerFrame::CatchUp { state, .. } => {
-                rows.extend(state.conversations.into_iter().map(|row| row.conversation));
-                items.extend(state.items.iter().map(|item| item.number));
-                break;
-            }
-            _ => {}
-        }
-    }
-    shown.extend(rows.into_iter().map(|row| (row.id.clone(), row)));
-    items.sort_unstable();
-    items.dedup();
-    assert_eq!(items.len(), BODIES, "every item that was written meanwhile");
-    let fresh = everything(&mut stuck).await;
-    assert_eq!(shown, fresh);
 }
 
 #[tokio::test]
