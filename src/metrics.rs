@@ -205,8 +205,8 @@ impl Metrics {
     }
 
     /// A send queue dropped what waited, and what was left of it is written.
-    pub fn queue_overflowed(&self) {
-        self.queue_overflows.inc();
+    pub fn queues_overflowed(&self, queues: usize) {
+        self.queue_overflows.inc_by(queues as u64);
     }
 
     /// Presence changed.

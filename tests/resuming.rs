@@ -12,6 +12,8 @@ use rotunda_protocol::frame::{ServerFrame, Start};
 use rotunda_protocol::id::ConversationId;
 use tokio::io::AsyncReadExt;
 
+use rotunda_protocol::push::Push;
+
 use crate::support::client::Came;
 use crate::support::practice::{MAIN, ORGANIZATION, id};
 use crate::support::{Client, TestNode};
@@ -120,6 +122,7 @@ async fn whoever_never_reads_again_is_told_to_reconnect() {
     let mut writer = node.session("cyd").await;
     // Until the hub gives the connection up: then a room does without it.
     let here = |state: &rotunda_protocol::push::Presence| state.here.contains(&id("ben"));
+    writer.push(|push| matches!(push, Push::Here { came, .. } if came.contains(&id("ben")))).await;
     let began = Instant::now();
     loop {
         for _ in 0..100 {

@@ -35,6 +35,13 @@ impl Presence {
         *self.here.entry(teammate.clone()).or_insert(0) += 1;
     }
 
+    /// Who is at conversations, and who was last told to be here: what a session that comes now is told, so that the
+    /// comings and goings it is told later continue from it.
+    #[must_use]
+    pub fn as_told(&self, told: &Self) -> Self {
+        Self { here: told.here.clone(), at: self.at.clone() }
+    }
+
     /// Who is here and was not in `before`, and who was and is not any more.
     pub fn moves_since(&self, before: &Self) -> (Vec<TeammateId>, Vec<TeammateId>) {
         let without = |of: &Self, other: &Self| -> Vec<TeammateId> {

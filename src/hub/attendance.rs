@@ -7,7 +7,7 @@ use rotunda_protocol::id::{ConversationId, SessionId, TeammateId};
 use rotunda_protocol::push::Push;
 use tokio::time::Instant;
 
-use super::fanout::{self, Shared};
+use super::fanout::{self, Shared, Told};
 use super::keeper::Keeper;
 use super::registry::Key;
 use crate::clock;
@@ -91,10 +91,11 @@ impl Keeper {
     /// Who came and who went since everybody was last told, in one push however many they are.
     fn tell_here(&mut self) {
         let (came, went) = self.presence.moves_since(&self.told);
-        self.told = self.presence.clone();
         if came.is_empty() && went.is_empty() {
             return;
         }
+        self.told = self.presence.clone();
+        self.publish();
         let frame = Shared::fleeting(Push::Here { came, went }, None);
         let told = fanout::tell(&self.registry, &Audience::Everyone, &frame);
         self.told_presence(told);
@@ -110,8 +111,10 @@ impl Keeper {
         self.told_presence(told);
     }
 
-    fn told_presence(&self, sessions: usize) {
-        self.room.services.metrics.presence_updated();
-        self.room.services.metrics.delivered(sessions);
+    fn told_presence(&self, told: Told) {
+        let metrics = &self.room.services.metrics;
+        metrics.presence_updated();
+        metrics.delivered(told.sessions);
+        metrics.queues_overflowed(told.overflows);
     }
 }

@@ -3,6 +3,8 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::iter::Sum;
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,12 +26,37 @@ use crate::domain::organization::Organization;
 /// What carrying out the effects of an event came to.
 #[derive(Default)]
 pub(super) struct Outcome {
-    /// Frames that were offered to a queue.
-    pub deliveries: usize,
+    /// What was offered.
+    pub told: Told,
     /// Teammates whose view has narrowed.
     pub narrowed: BTreeSet<TeammateId>,
     /// Sessions whose teammate may no longer be here.
     pub ended: Vec<Key>,
+}
+
+/// How many sessions were offered a push.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Told {
+    /// All of them.
+    pub sessions: usize,
+    /// Those whose queue it did not fit into.
+    pub overflows: usize,
+}
+
+impl AddAssign for Told {
+    fn add_assign(&mut self, more: Self) {
+        self.sessions += more.sessions;
+        self.overflows += more.overflows;
+    }
+}
+
+impl Sum for Told {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, more| {
+            sum += more;
+            sum
+        })
+    }
 }
 
 /// An event that has become durable, as fan-out needs it.
@@ -62,15 +89,15 @@ pub(super) fn carry_out(registry: &Registry, committed: &Committed<'_>, effects:
             Effect::Reset => registry.all().for_each(|member| member.queue.restart()),
             Effect::Tell { to, push, about } => {
                 let frame = Shared::new(*push, Some(committed.cursor.clone()), Some(seq), about_of(about));
-                outcome.deliveries += tell(registry, &to, &frame);
+                outcome.told += tell(registry, &to, &frame);
             }
         }
     }
     outcome
 }
 
-/// Tells an audience; returns how many sessions that was.
-pub(super) fn tell(registry: &Registry, to: &Audience, frame: &Shared) -> usize {
+/// Tells an audience.
+pub(super) fn tell(registry: &Registry, to: &Audience, frame: &Shared) -> Told {
     match to {
         Audience::Everyone => offer(registry.all(), frame, None),
         Audience::These(these) => these.iter().map(|id| offer(registry.sessions_of(id), frame, None)).sum(),
@@ -90,20 +117,20 @@ pub(super) fn tell_others(
     staff: &Staff,
     frame: &Shared,
     but: Option<&SessionId>,
-) -> usize {
+) -> Told {
     match staff {
         Staff::Everyone => offer(registry.all(), frame, but),
         Staff::These(these) => these.iter().map(|id| offer(registry.sessions_of(id), frame, but)).sum(),
     }
 }
 
-fn offer<'a>(members: impl Iterator<Item = &'a Member>, frame: &Shared, but: Option<&SessionId>) -> usize {
-    let mut offered = 0;
+fn offer<'a>(members: impl Iterator<Item = &'a Member>, frame: &Shared, but: Option<&SessionId>) -> Told {
+    let mut told = Told::default();
     for member in members.filter(|member| but != Some(&member.session)) {
-        member.queue.push(frame.queued(member.codec));
-        offered += 1;
+        told.sessions += 1;
+        told.overflows += usize::from(member.queue.push(frame.queued(member.codec)));
     }
-    offered
+    told
 }
 
 /// Drops what waits for a teammate and is hidden from them now.

@@ -153,7 +153,8 @@ impl Keeper {
         let outcome = fanout::carry_out(&self.registry, &committed, effects);
         let metrics = &self.room.services.metrics;
         metrics.events_applied(1);
-        metrics.delivered(outcome.deliveries);
+        metrics.delivered(outcome.told.sessions);
+        metrics.queues_overflowed(outcome.told.overflows);
         self.settle(&outcome);
     }
 
@@ -182,7 +183,7 @@ impl Keeper {
     pub(super) fn publish(&self) {
         self.room.view.store(Arc::new(View {
             organization: self.organization.clone(),
-            presence: self.presence.clone(),
+            presence: self.presence.as_told(&self.told),
             cursors: self.cursors.clone(),
         }));
     }

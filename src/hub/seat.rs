@@ -42,6 +42,9 @@ impl Place {
                 (Ask::Open { conversation, .. }, Err(_)) => Some((conversation.clone(), false)),
                 _ => None,
             };
+            if let Err(refusal) = &told {
+                self.room.services.metrics.refused(refusal);
+            }
             let answer = told.map_or_else(Answer::from, |told| Answer::Told { told });
             if self.answer(r#ref.clone(), answer, Some(view.organization.seq())).is_ok() {
                 if let Some((conversation, seen)) = opened {

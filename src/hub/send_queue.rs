@@ -95,9 +95,10 @@ impl SendQueue {
         Self { inner: Mutex::new(Inner::new(bytes_max)) }
     }
 
-    /// Room: a push. Appended while there is room; otherwise the queue is behind from here on.
-    pub fn push(&self, frame: QueuedFrame) {
-        self.change(|inner| inner.push(frame));
+    /// Room: a push. Appended while there is room; otherwise the queue is behind from here on. True if it was this
+    /// push that did not fit.
+    pub fn push(&self, frame: QueuedFrame) -> bool {
+        self.change(|inner| inner.push(frame))
     }
 
     /// Room: the subject's access narrows at `seq`. Drops every push that `visible` denies; it is asked about

@@ -120,10 +120,7 @@ impl<C: Counterpart> Running<C> {
 
     fn outbound(&mut self) -> Result<(), End> {
         match self.line.write() {
-            Ok(Next::CatchUp) => {
-                self.line.sessions.metrics.queue_overflowed();
-                self.seat.catch_up();
-            }
+            Ok(Next::CatchUp) => self.seat.catch_up(),
             Ok(Next::End(code)) => return Err(End::Code(code)),
             Ok(Next::Cut(code)) => return Err(End::Cut(code)),
             Ok(Next::More | Next::Blocked | Next::Idle | Next::Done) => {}

@@ -81,16 +81,18 @@ impl Inner {
         }
     }
 
-    pub(super) fn push(&mut self, frame: QueuedFrame) {
+    pub(super) fn push(&mut self, frame: QueuedFrame) -> bool {
         let taken = matches!(self.state, State::Live | State::CatchingUp { overflowed: false });
         if self.stage != Stage::Open || !taken {
-            return;
+            return false;
         }
-        if self.lane.push_bytes() + frame.bytes.len() > self.bytes_max {
+        let overflows = self.lane.push_bytes() + frame.bytes.len() > self.bytes_max;
+        if overflows {
             self.fall_behind();
         } else {
             self.lane.append(Kind::Push, frame);
         }
+        overflows
     }
 
     pub(super) fn answer(&mut self, frame: QueuedFrame, as_of: Option<Seq>) -> Result<(), Narrowed> {

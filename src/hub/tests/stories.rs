@@ -166,6 +166,19 @@ async fn comings_and_goings_are_told_together_and_short_absences_not_at_all() {
     let expected = std::collections::BTreeSet::from(["ada", "ben", "cyd"].map(id));
     assert_eq!(here(&ada.read().await), [(0, 1)]);
     assert_eq!(ada.here, expected);
+    // Whoever is welcomed between two tellings continues from what the others were told.
+    let mut eve = practice.join("eve", Codec::Json).await.unwrap();
+    others.remove(1).leave();
+    let mut fay = practice.join("fay", Codec::Json).await.unwrap();
+    fay.read().await;
+    fay.wait().await;
+    let expected = std::collections::BTreeSet::from(["ada", "ben", "eve", "fay"].map(id));
+    for member in [&mut ada, &mut eve, &mut fay] {
+        while member.here != expected {
+            member.wait().await;
+            member.read().await;
+        }
+    }
 }
 
 #[tokio::test]
