@@ -733,6 +733,7 @@ fn check_references(document: &Value, value: &Value) {
 #[tokio::test]
 async fn operators_read_whether_it_lives_and_what_it_counts() {
     let node = TestNode::start().await;
+    let _ben = node.session("ben").await;
     let get = async |to: &str| {
         let response = http::request(node.address, Method::GET, to, &[], "").await;
         assert_eq!(response.headers["cache-control"], "no-store", "{to}");
@@ -743,7 +744,7 @@ async fn operators_read_whether_it_lives_and_what_it_counts() {
     assert_eq!(get("/readyz").await.body, "ready\n");
     let metrics = get("/metrics").await;
     assert!(metrics.headers["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
-    for line in ["rotunda_rooms 1\n", "rotunda_commands_done_total 1\n", "# EOF\n"] {
+    for line in ["rotunda_rooms 1\n", "rotunda_sessions 1\n", "rotunda_commands_done_total 1\n", "# EOF\n"] {
         assert!(metrics.body.contains(line), "{line}: {}", metrics.body);
     }
     for private in [ORGANIZATION, "ben", MAIN] {
