@@ -13,6 +13,7 @@ use super::room::{Room, View};
 use crate::domain::catch_up;
 use crate::domain::conversation::Conversation;
 use crate::domain::directory::Endpoint;
+use crate::domain::event::Seq;
 use crate::domain::list::{self, Selection};
 use crate::domain::organization::Organization;
 use crate::store::{ArchivedQuery, Needs, StoreError};
@@ -76,17 +77,15 @@ async fn list_page(
     after: Option<&RowKey>,
     limit: u16,
 ) -> Result<Told, Refusal> {
+    if *selection.mailbox == Mailbox::None {
+        return archived_page(room, view, teammate, selection.endpoint, after, limit).await;
+    }
     let organization = &view.organization;
     // One more than asked for says whether there is a next page.
-    let wanted = usize::from(limit) + 1;
-    let mut rows: Vec<Listed> = if *selection.mailbox == Mailbox::None {
-        archived_page(room, view, teammate, selection.endpoint, after, limit).await?
-    } else {
-        let page = list::page(organization, teammate, selection, after, wanted);
-        page.iter().map(|row| catch_up::listed(organization, teammate, row)).collect()
-    };
-    let more = rows.len() >= wanted;
-    rows.truncate(limit.into());
+    let mut page = list::page(organization, teammate, selection, after, usize::from(limit) + 1);
+    let more = page.len() > usize::from(limit);
+    page.truncate(limit.into());
+    let rows: Vec<Listed> = page.iter().map(|row| catch_up::listed(organization, teammate, row)).collect();
     let next = rows.last().filter(|_| more).map(|last| key(&last.conversation));
     Ok(Told::List { rows, next })
 }
@@ -96,7 +95,7 @@ fn key(row: &Row) -> RowKey {
 }
 
 /// Archived conversations are in the store only. Rows that changed after the snapshot are left out: the session
-/// hears of them as pushes.
+/// hears of them as pushes. The page that they stood on is shorter for it, and the next one begins where it would.
 async fn archived_page(
     room: &Room,
     view: &View,
@@ -104,7 +103,7 @@ async fn archived_page(
     only_endpoint: Option<&EndpointId>,
     after: Option<&RowKey>,
     limit: u16,
-) -> Result<Vec<Listed>, Refusal> {
+) -> Result<Told, Refusal> {
     let organization = &view.organization;
     let query = ArchivedQuery {
         teammate: teammate.clone(),
@@ -114,15 +113,28 @@ async fn archived_page(
         after: after.cloned(),
         limit: u32::from(limit) + 1,
     };
-    let found = room.services.store.archived(&room.organization, query).await.map_err(|e| fault(room, &e))?;
-    let seen = found.into_iter().filter(|(conversation, changed, _)| {
-        *changed <= organization.seq() && organization.can_see(teammate, conversation)
+    let mut found =
+        room.services.store.archived(&room.organization, query).await.map_err(|error| fault(room, &error))?;
+    let more = found.len() > usize::from(limit);
+    found.truncate(limit.into());
+    let seen = |conversation: &Conversation, changed: Seq| {
+        changed <= organization.seq() && organization.can_see(teammate, conversation)
+    };
+    // A row that may not be told must not be named as the place where the page ended.
+    let ends = found.iter().rev().find(|(conversation, changed, _)| seen(conversation, *changed));
+    if more && ends.is_none() {
+        return Err(Refusal::AccessChanged);
+    }
+    let next = ends.filter(|_| more).map(|(conversation, ..)| RowKey {
+        activity_at: conversation.activity_at,
+        conversation: conversation.id.clone(),
     });
-    let listed = seen.map(|(conversation, _, mark)| Listed {
+    let rows = found.into_iter().filter(|(conversation, changed, _)| seen(conversation, *changed));
+    let rows = rows.map(|(conversation, _, mark)| Listed {
         conversation: conversation.to_wire(organization.assignment()),
         mark,
     });
-    Ok(listed.collect())
+    Ok(Told::List { rows: rows.collect(), next })
 }
 
 fn counts(
