@@ -3,5 +3,6 @@
 mod laws;
 mod member;
 mod model;
+mod narrowing;
 mod practice;
 mod stories;
