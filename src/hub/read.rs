@@ -2,11 +2,10 @@
 //! snapshot's position, and shows what the teammate may see at that position.
 
 use rotunda_protocol::ask::{Ask, Count, Grant, HISTORY_LIMIT_MAX, LIST_LIMIT_MAX, RowKey, Through, Told};
-use rotunda_protocol::command::{Command, OnUnseen};
 use rotunda_protocol::conversation::{Conversation as Row, Listed, Mark};
 use rotunda_protocol::id::{ConversationId, EndpointId, TeammateId};
 use rotunda_protocol::item::Item;
-use rotunda_protocol::principal::{Actor, Mailbox, Principal};
+use rotunda_protocol::principal::{Mailbox, Principal};
 use rotunda_protocol::refusal::Refusal;
 
 use super::room::{Room, View};
@@ -19,8 +18,6 @@ use crate::store::{ArchivedQuery, Needs, StoreError};
 
 /// Mailboxes that one question may count.
 const COUNTS_MAX: usize = 200;
-/// Items that a refusal shows of what was missed.
-const MISSED_MAX: u32 = 20;
 
 /// Answers a question as of a snapshot.
 pub(super) async fn answer(
@@ -204,41 +201,6 @@ fn explain(organization: &Organization, conversation: &Conversation) -> Vec<Gran
         Grant { through: through.cloned().collect(), teammate }
     });
     grants.collect()
-}
-
-/// Adds to a refusal what the caller had not seen, as far as they may see it now.
-pub(super) async fn with_missed(room: &Room, actor: &Actor, command: &Command, refusal: Refusal) -> Refusal {
-    let (Refusal::UnseenActivity { .. }, Some((conversation, seen))) = (&refusal, guard(command)) else {
-        return refusal;
-    };
-    let view = room.view();
-    if let Actor::Teammate(teammate) = actor
-        && visible(room, &view, teammate, conversation).await.is_err()
-    {
-        return Refusal::NotFound;
-    }
-    let from = seen.saturating_add(1);
-    let found = room.services.store.items(&room.organization, conversation, from, u32::MAX, MISSED_MAX).await;
-    match found {
-        Ok(items) => {
-            let shown = items.into_iter().filter(|(_, at)| *at <= view.organization.seq());
-            Refusal::UnseenActivity { missed: shown.map(|(item, _)| item).collect() }
-        }
-        Err(error) => fault(room, &error),
-    }
-}
-
-/// The conversation of a guarded command, and what its caller had seen of it.
-fn guard(command: &Command) -> Option<(&ConversationId, u32)> {
-    if let Command::Archive { conversation, seen, .. }
-    | Command::Send { conversation, seen, on_unseen: OnUnseen::Hold, .. } = command
-    {
-        return Some((conversation, *seen));
-    }
-    if let Command::Update { conversation, update, .. } = command {
-        return Some((conversation, update.seen.unwrap_or_default()));
-    }
-    None
 }
 
 /// The database did not answer: the caller hears "try again", the log hears why.

@@ -3,8 +3,9 @@
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::Command;
 use rotunda_protocol::directory::{Role, Teammate, TeammateStatus};
-use rotunda_protocol::frame::ServerFrame;
+use rotunda_protocol::frame::{Answer, ServerFrame};
 use rotunda_protocol::push::Push;
+use rotunda_protocol::refusal::Refusal;
 
 use super::practice::{Practice, id, principal};
 
@@ -64,4 +65,26 @@ async fn whoever_ceases_to_be_an_admin_still_hears_of_the_roster_what_everybody_
     let fay = last("fay").expect("fay was suspended");
     assert_eq!((fay.status, fay.role), (TeammateStatus::Suspended, None));
     assert_eq!(last("ben").and_then(|ben| ben.role), Some(Role::Member));
+}
+
+#[tokio::test]
+async fn a_refusal_that_tells_of_a_conversation_is_not_heard_after_it_was_lost() {
+    let mut practice = Practice::new().await;
+    let conversation = practice.receive("+14155550101", "+14155550999", "hi").await;
+    let mut cyd = practice.join("cyd", Codec::Json).await.unwrap();
+    cyd.read().await;
+    let commands = [
+        Command::Claim { conversation: conversation.clone(), expect_rev: None },
+        Command::Claim { conversation: conversation.clone(), expect_rev: Some(7) },
+        Command::Leave { conversation: conversation.clone() },
+    ];
+    for (n, command) in commands.into_iter().enumerate() {
+        cyd.seat().call(format!("{n}"), command, cyd.queue().permit(10).unwrap());
+    }
+    // Decided together with them, as the next.
+    practice.service(set_members("ben-direct", &[])).await.unwrap();
+    for n in 0..3 {
+        let answer = cyd.answer_to(&format!("{n}")).await.unwrap();
+        assert!(matches!(&answer, Answer::Refused { refusal: Refusal::NotFound, .. }), "{n}: {answer:?}");
+    }
 }
