@@ -112,7 +112,7 @@ fn dispatch(draft: &mut Draft<'_>, command: &Command) -> Result<Done, Refusal> {
 /// What has to be brought in from the store before a command can be decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// A conversation that is not open, if it exists.
+    /// A conversation that is not open, if it exists, or that the caller may not see.
     pub conversation: Option<ConversationId>,
     /// The conversation with this contact address through this endpoint, and the contact, if they exist.
     pub thread: Option<(EndpointId, String)>,
@@ -120,12 +120,17 @@ pub struct Wanted {
 
 /// What deciding a command needs besides the organization.
 pub fn wanted(organization: &Organization, actor: &Actor, command: &Command) -> Wanted {
-    let conversation = command.conversation().filter(|id| organization.conversation(id).is_none());
+    let caller = match actor {
+        Actor::Teammate(id) => Some(id),
+        Actor::Service(_) | Actor::Contact => None,
+    };
+    // What is hidden is looked for as if it were not open: how long the answer takes must not tell (R52).
+    let at_hand = |id: &&ConversationId| {
+        let open = organization.conversation(id);
+        open.is_some_and(|open| caller.is_none_or(|caller| organization.can_see(caller, open)))
+    };
+    let conversation = command.conversation().filter(|id| !at_hand(id));
     let thread = if let Command::Start { from_endpoint, to, .. } = command {
-        let caller = match actor {
-            Actor::Teammate(id) => Some(id),
-            Actor::Service(_) | Actor::Contact => None,
-        };
         let endpoint = writing::pick_endpoint(organization, caller, from_endpoint.as_ref()).ok();
         let address = endpoint.and_then(|endpoint| address::normalize(endpoint.kind, "to", to).ok());
         want_thread(organization, endpoint.map(|endpoint| &endpoint.id), address)

@@ -148,23 +148,21 @@ pub(super) async fn visible(
     id: &ConversationId,
 ) -> Result<(Conversation, Mark), Refusal> {
     let organization = &view.organization;
-    let (conversation, mark) = if let Some(open) = organization.conversation(id) {
-        ((**open).clone(), organization.shelf().mark(id, teammate))
-    } else {
-        let needs = Needs { conversations: vec![id.clone()], ..Needs::default() };
-        let found = room.services.store.find(&room.organization, needs).await.map_err(|e| fault(room, &e))?;
-        let stored = found.conversations.into_iter().next().ok_or(Refusal::NotFound)?;
-        if stored.changed > organization.seq() && organization.can_see(teammate, &stored.conversation) {
-            return Err(Refusal::AccessChanged);
-        }
-        let mark = stored.marks.iter().find(|(of, _)| of == teammate).map(|(_, mark)| *mark);
-        (stored.conversation, mark.unwrap_or_default())
-    };
-    if organization.can_see(teammate, &conversation) {
-        Ok((conversation, mark))
-    } else {
-        Err(Refusal::NotFound)
+    let open = organization.conversation(id);
+    if let Some(open) = open.filter(|open| organization.can_see(teammate, open)) {
+        return Ok(((**open).clone(), organization.shelf().mark(id, teammate)));
     }
+    // What is open and hidden is looked for, too: how long the answer takes must not tell (R52).
+    let needs = Needs { conversations: vec![id.clone()], ..Needs::default() };
+    let found = room.services.store.find(&room.organization, needs).await.map_err(|e| fault(room, &e))?;
+    let stored = found.conversations.into_iter().next().filter(|_| open.is_none());
+    let stored = stored.filter(|stored| organization.can_see(teammate, &stored.conversation));
+    let stored = stored.ok_or(Refusal::NotFound)?;
+    if stored.changed > organization.seq() {
+        return Err(Refusal::AccessChanged);
+    }
+    let mark = stored.marks.iter().find(|(of, _)| of == teammate).map(|(_, mark)| *mark);
+    Ok((stored.conversation, mark.unwrap_or_default()))
 }
 
 /// Items of a conversation up to the snapshot's position, the newest before a number, oldest first.

@@ -1,0 +1,42 @@
+//! What the database does to a room, and what can be seen from outside of the room's use of it.
+
+use std::sync::Arc;
+
+use rotunda_protocol::ask::Ask;
+use rotunda_protocol::command::Command;
+use rotunda_protocol::id::ConversationId;
+use rotunda_protocol::refusal::Refusal;
+
+use super::practice::{Practice, id};
+use super::store::Between;
+use crate::hub::Hub;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+
+/// A practice whose hub has something between it and its store.
+async fn between() -> (Practice, Arc<Between>) {
+    let mut practice = Practice::new().await;
+    let between = Arc::new(Between::new(practice.store.clone()));
+    practice.hub = Hub::new(between.clone(), Metrics::new(), Limits::default());
+    (practice, between)
+}
+
+#[tokio::test]
+async fn r52_what_is_hidden_is_looked_for_like_what_is_not_there() {
+    let (mut practice, between) = between().await;
+    let hidden = practice.receive("+14155550101", "+14155550999", "hi").await;
+    let nowhere: ConversationId = id("nowhere");
+    let mut looks = Vec::new();
+    for conversation in [&hidden, &nowhere] {
+        between.found();
+        let ask = Ask::Open { conversation: conversation.clone(), limit: 1 };
+        let told = practice.hub.ask(&practice.organization, &id("eve"), ask).await;
+        let claim = Command::Claim { conversation: conversation.clone(), expect_rev: None };
+        assert_eq!(
+            (told.err(), practice.teammate("eve", claim).await.err()),
+            (Some(Refusal::NotFound), Some(Refusal::NotFound))
+        );
+        looks.push(between.found().iter().map(Vec::len).collect::<Vec<_>>());
+    }
+    assert_eq!(looks[0], looks[1]);
+}
