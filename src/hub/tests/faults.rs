@@ -1,11 +1,15 @@
 //! What the database does to a room, and what can be seen from outside of the room's use of it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use rotunda_protocol::ask::Ask;
+use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::Command;
 use rotunda_protocol::id::ConversationId;
 use rotunda_protocol::refusal::Refusal;
+use tokio::time::timeout;
 
 use super::practice::{Practice, id};
 use super::store::Between;
@@ -39,4 +43,21 @@ async fn r52_what_is_hidden_is_looked_for_like_what_is_not_there() {
         looks.push(between.found().iter().map(Vec::len).collect::<Vec<_>>());
     }
     assert_eq!(looks[0], looks[1]);
+}
+
+#[tokio::test]
+async fn what_became_durable_without_a_word_of_it_is_told_without_another_command() {
+    let (mut practice, between) = between().await;
+    let conversation = practice.receive("+14155550100", "+14155550999", "hi").await;
+    let mut ben = practice.join("ben", Codec::Json).await.unwrap();
+    ben.read().await;
+    between.loses_word.store(true, Ordering::Relaxed);
+    between.log_faults.store(1, Ordering::Relaxed);
+    let tag = Command::AddTag { conversation: conversation.clone(), tag: "urgent".into() };
+    assert_eq!(practice.teammate("ada", tag).await, Err(Refusal::Unavailable));
+    while !ben.rows.contains_key(&conversation) {
+        timeout(Duration::from_secs(10), ben.wait()).await.expect("somebody tells ben");
+        ben.read().await;
+    }
+    assert_eq!(ben.rows[&conversation].tags, ["urgent"]);
 }
