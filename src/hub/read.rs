@@ -76,13 +76,12 @@ async fn list_page(
     let organization = &view.organization;
     // One more than asked for says whether there is a next page.
     let wanted = usize::from(limit) + 1;
-    let mut rows: Vec<Listed> = if *selection.mailbox == Mailbox::None {
-        archived_page(room, view, teammate, selection.endpoint, after, limit).await?
+    let (mut rows, more): (Vec<Listed>, bool) = if *selection.mailbox == Mailbox::None {
+        archived_page(room, view, teammate, selection.endpoint, after, wanted).await?
     } else {
         let page = list::page(organization, teammate, selection, after, wanted);
-        page.iter().map(|row| catch_up::listed(organization, teammate, row)).collect()
+        (page.iter().map(|row| catch_up::listed(organization, teammate, row)).collect(), page.len() >= wanted)
     };
-    let more = rows.len() >= wanted;
     rows.truncate(limit.into());
     let next = rows.last().filter(|_| more).map(|last| key(&last.conversation));
     Ok(Told::List { rows, next })
@@ -93,33 +92,42 @@ fn key(row: &Row) -> RowKey {
 }
 
 /// Archived conversations are in the store only. Rows that changed after the snapshot are left out: the session
-/// hears of them as pushes.
+/// hears of them as pushes. Says too whether there are more, be they left out or not.
 async fn archived_page(
     room: &Room,
     view: &View,
     teammate: &TeammateId,
     only_endpoint: Option<&EndpointId>,
     after: Option<&RowKey>,
-    limit: u16,
-) -> Result<Vec<Listed>, Refusal> {
+    wanted: usize,
+) -> Result<(Vec<Listed>, bool), Refusal> {
     let organization = &view.organization;
-    let query = ArchivedQuery {
+    let mut query = ArchivedQuery {
         teammate: teammate.clone(),
         endpoints: organization.endpoints_of(teammate).map(|endpoint| endpoint.id.clone()).collect(),
         members: organization.principals_of(teammate),
         only_endpoint: only_endpoint.cloned(),
         after: after.cloned(),
-        limit: u32::from(limit) + 1,
+        limit: u32::try_from(wanted).unwrap_or(u32::MAX),
     };
-    let found = room.services.store.archived(&room.organization, query).await.map_err(|e| fault(room, &e))?;
-    let seen = found.into_iter().filter(|(conversation, changed, _)| {
-        *changed <= organization.seq() && organization.can_see(teammate, conversation)
-    });
-    let listed = seen.map(|(conversation, _, mark)| Listed {
-        conversation: conversation.to_wire(organization.assignment()),
-        mark,
-    });
-    Ok(listed.collect())
+    loop {
+        let found = room.services.store.archived(&room.organization, query.clone()).await;
+        let found = found.map_err(|error| fault(room, &error))?;
+        let more = found.len() >= wanted;
+        let last = found.last().map(|(last, ..)| (last.activity_at, last.id.clone()));
+        let seen = found.into_iter().filter(|(conversation, changed, _)| {
+            *changed <= organization.seq() && organization.can_see(teammate, conversation)
+        });
+        let listed = seen.map(|(conversation, _, mark)| Listed {
+            conversation: conversation.to_wire(organization.assignment()),
+            mark,
+        });
+        let listed: Vec<_> = listed.collect();
+        match last.filter(|_| more && listed.is_empty()) {
+            Some((activity_at, conversation)) => query.after = Some(RowKey { activity_at, conversation }),
+            None => return Ok((listed, more)),
+        }
+    }
 }
 
 fn counts(
