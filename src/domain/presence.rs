@@ -43,6 +43,13 @@ impl Presence {
         (without(self, before), without(before, self))
     }
 
+    /// The same, but with those here who were in `told`: what everybody was told. Whoever is shown a state must be
+    /// shown that, or a short absence, which is not told, would be shown to them for good.
+    #[must_use]
+    pub fn with_here_of(&self, told: &Self) -> Self {
+        Self { here: told.here.clone(), ..self.clone() }
+    }
+
     /// A session of a teammate went, from everywhere it was: the conversations at which something changed.
     pub fn depart(&mut self, teammate: &TeammateId, session: &SessionId) -> Vec<ConversationId> {
         let at: Vec<_> =
@@ -159,15 +166,16 @@ impl Presence {
         }
     }
 
-    /// Everything of it that a teammate may see.
+    /// Everything of it that a teammate may see. They are here themselves: it is for a session of theirs.
     pub fn seen_by(&self, organization: &Organization, teammate: &TeammateId) -> wire::Presence {
         let Some(profile) = organization.profile() else { return wire::Presence::default() };
         let visible = |id: &&ConversationId| {
             organization.conversation(id).is_some_and(|open| organization.can_see(teammate, open))
         };
         let conversations = self.at.keys().filter(visible).map(|id| self.of(id, profile.features));
+        let here: BTreeSet<_> = self.here.keys().chain([teammate]).cloned().collect();
         wire::Presence {
-            here: self.here.keys().cloned().collect(),
+            here: here.into_iter().collect(),
             conversations: conversations
                 .filter(|at| !at.viewing.is_empty() || !at.typing.is_empty())
                 .collect(),

@@ -91,10 +91,11 @@ impl Keeper {
     /// Who came and who went since everybody was last told, in one push however many they are.
     fn tell_here(&mut self) {
         let (came, went) = self.presence.moves_since(&self.told);
-        self.told = self.presence.clone();
         if came.is_empty() && went.is_empty() {
             return;
         }
+        self.told = self.presence.clone();
+        self.publish();
         let frame = Shared::fleeting(Push::Here { came, went }, None);
         let told = fanout::tell(&self.registry, &Audience::Everyone, &frame);
         self.told_presence(told);

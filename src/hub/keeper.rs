@@ -186,7 +186,7 @@ impl Keeper {
     pub(super) fn publish(&self) {
         self.room.view.store(Arc::new(View {
             organization: self.organization.clone(),
-            presence: self.presence.clone(),
+            presence: self.presence.with_here_of(&self.told),
             cursors: self.cursors.clone(),
         }));
     }

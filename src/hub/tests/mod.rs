@@ -1,5 +1,6 @@
 //! The hub without sockets, on a real database: the laws that every session's frames keep, whatever happens.
 
+mod attending;
 mod faults;
 mod laws;
 mod member;
