@@ -410,6 +410,44 @@ pub enum Command {
     Receive(Inbound),
 }
 
+impl Command {
+    /// The one conversation that it is about, if it names one.
+    pub fn conversation(&self) -> Option<&ConversationId> {
+        match self {
+            Self::Claim { conversation, .. }
+            | Self::Assign { conversation, .. }
+            | Self::Archive { conversation, .. }
+            | Self::Unarchive { conversation, .. }
+            | Self::Update { conversation, .. }
+            | Self::Leave { conversation }
+            | Self::AddTag { conversation, .. }
+            | Self::RemoveTag { conversation, .. }
+            | Self::AddMembers { conversation, .. }
+            | Self::RemoveMembers { conversation, .. }
+            | Self::Send { conversation, .. }
+            | Self::PostNote { conversation, .. }
+            | Self::MarkRead { conversation, .. }
+            | Self::SetStar { conversation, .. } => Some(conversation),
+            Self::Start { .. }
+            | Self::StartTeam { .. }
+            | Self::Invite(_)
+            | Self::Activate { .. }
+            | Self::Suspend { .. }
+            | Self::Restore { .. }
+            | Self::Remove { .. }
+            | Self::SetRole { .. }
+            | Self::CreateTeam(_)
+            | Self::UpdateTeam { .. }
+            | Self::DeleteTeam { .. }
+            | Self::CreateEndpoint(_)
+            | Self::UpdateEndpoint { .. }
+            | Self::SetOrganization { .. }
+            | Self::Provision(_)
+            | Self::Receive(_) => None,
+        }
+    }
+}
+
 /// What a command did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "done", rename_all = "snake_case")]

@@ -112,7 +112,7 @@ fn dispatch(draft: &mut Draft<'_>, command: &Command) -> Result<Done, Refusal> {
 /// What has to be brought in from the store before a command can be decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// A conversation that is not open, if it exists.
+    /// A conversation that is not open, if it exists, or that the caller may not see.
     pub conversation: Option<ConversationId>,
     /// The conversation with this contact address through this endpoint, and the contact, if they exist.
     pub thread: Option<(EndpointId, String)>,
@@ -120,62 +120,37 @@ pub struct Wanted {
 
 /// What deciding a command needs besides the organization.
 pub fn wanted(organization: &Organization, actor: &Actor, command: &Command) -> Wanted {
-    match command {
-        Command::Claim { conversation, .. }
-        | Command::Assign { conversation, .. }
-        | Command::Archive { conversation, .. }
-        | Command::Unarchive { conversation, .. }
-        | Command::Update { conversation, .. }
-        | Command::Leave { conversation }
-        | Command::AddTag { conversation, .. }
-        | Command::RemoveTag { conversation, .. }
-        | Command::AddMembers { conversation, .. }
-        | Command::RemoveMembers { conversation, .. }
-        | Command::Send { conversation, .. }
-        | Command::PostNote { conversation, .. }
-        | Command::MarkRead { conversation, .. }
-        | Command::SetStar { conversation, .. } => Wanted {
-            conversation: organization.conversation(conversation).is_none().then(|| conversation.clone()),
-            thread: None,
-        },
-        Command::Start { from_endpoint, to, .. } => {
-            let caller = match actor {
-                Actor::Teammate(id) => Some(id),
-                Actor::Service(_) | Actor::Contact => None,
-            };
-            let endpoint = writing::pick_endpoint(organization, caller, from_endpoint.as_ref()).ok();
-            let address = endpoint.and_then(|endpoint| address::normalize(endpoint.kind, "to", to).ok());
-            want_thread(organization, endpoint.map(|endpoint| &endpoint.id), address)
-        }
-        Command::Receive(inbound) => {
-            let endpoint = inbound::endpoint(organization, inbound);
-            let from = endpoint.and_then(|endpoint| address::sender(endpoint.kind, &inbound.from).ok());
-            want_thread(organization, endpoint.map(|endpoint| &endpoint.id), from)
-        }
-        Command::StartTeam { .. }
-        | Command::Invite(_)
-        | Command::Activate { .. }
-        | Command::Suspend { .. }
-        | Command::Restore { .. }
-        | Command::Remove { .. }
-        | Command::SetRole { .. }
-        | Command::CreateTeam(_)
-        | Command::UpdateTeam { .. }
-        | Command::DeleteTeam { .. }
-        | Command::CreateEndpoint(_)
-        | Command::UpdateEndpoint { .. }
-        | Command::SetOrganization { .. }
-        | Command::Provision(_) => Wanted::default(),
-    }
+    let caller = match actor {
+        Actor::Teammate(id) => Some(id),
+        Actor::Service(_) | Actor::Contact => None,
+    };
+    // What is hidden is looked for as if it were not open: how long the answer takes must not tell (R52).
+    let at_hand = |id: &&ConversationId| {
+        let open = organization.conversation(id);
+        open.is_some_and(|open| caller.is_none_or(|caller| organization.can_see(caller, open)))
+    };
+    let conversation = command.conversation().filter(|id| !at_hand(id));
+    let thread = if let Command::Start { from_endpoint, to, .. } = command {
+        let endpoint = writing::pick_endpoint(organization, caller, from_endpoint.as_ref()).ok();
+        let address = endpoint.and_then(|endpoint| address::normalize(endpoint.kind, "to", to).ok());
+        want_thread(organization, endpoint.map(|endpoint| &endpoint.id), address)
+    } else if let Command::Receive(inbound) = command {
+        let endpoint = inbound::endpoint(organization, inbound);
+        let from = endpoint.and_then(|endpoint| address::sender(endpoint.kind, &inbound.from).ok());
+        want_thread(organization, endpoint.map(|endpoint| &endpoint.id), from)
+    } else {
+        None
+    };
+    Wanted { conversation: conversation.cloned(), thread }
 }
 
 fn want_thread(
     organization: &Organization,
     endpoint: Option<&EndpointId>,
     address: Option<String>,
-) -> Wanted {
+) -> Option<(EndpointId, String)> {
     let thread = endpoint
         .zip(address)
         .filter(|(endpoint, address)| organization.shelf().thread(endpoint, address).is_none());
-    Wanted { conversation: None, thread: thread.map(|(endpoint, address)| (endpoint.clone(), address)) }
+    thread.map(|(endpoint, address)| (endpoint.clone(), address))
 }

@@ -166,15 +166,16 @@ impl Presence {
         }
     }
 
-    /// Everything of it that a teammate may see.
+    /// Everything of it that a teammate may see. They are here themselves: it is for a session of theirs.
     pub fn seen_by(&self, organization: &Organization, teammate: &TeammateId) -> wire::Presence {
         let Some(profile) = organization.profile() else { return wire::Presence::default() };
         let visible = |id: &&ConversationId| {
             organization.conversation(id).is_some_and(|open| organization.can_see(teammate, open))
         };
         let conversations = self.at.keys().filter(visible).map(|id| self.of(id, profile.features));
+        let here: BTreeSet<_> = self.here.keys().chain([teammate]).cloned().collect();
         wire::Presence {
-            here: self.here.keys().cloned().collect(),
+            here: here.into_iter().collect(),
             conversations: conversations
                 .filter(|at| !at.viewing.is_empty() || !at.typing.is_empty())
                 .collect(),

@@ -2,7 +2,7 @@
 //! published before the log has it durably.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rotunda_protocol::command::{Command, Done};
 use rotunda_protocol::conversation::Contact;
@@ -25,6 +25,8 @@ use crate::store::{Appended, Batch, Found, Needs, RefRecord, StoreError};
 const CONFLICTS_MAX: u32 = 16;
 /// Events that are read at once when another node was ahead.
 const FOLLOW_MAX: u32 = 1_000;
+/// How often the log is asked for an append in doubt while the database does not answer.
+const FIND_OUT_EVERY: Duration = Duration::from_secs(1);
 
 /// A command that was decided, with what happens if the append succeeds.
 struct Decided {
@@ -46,6 +48,11 @@ impl Keeper {
     /// Decides, commits and answers.
     pub(super) async fn commit(&mut self, mut waiting: Vec<Pending>) {
         let mut conflicts = 0;
+        if !waiting.is_empty()
+            && let Err(error) = self.find_out().await
+        {
+            return self.fail(waiting, &error);
+        }
         while !waiting.is_empty() {
             let mut brought = match self.bring(&waiting).await {
                 Ok(brought) => brought,
@@ -68,7 +75,8 @@ impl Keeper {
                     return refuse_all(decided.into_iter().map(|d| d.pending).chain(rest));
                 }
                 Err(error) => {
-                    // What a lost connection to the database hides will show as a conflict.
+                    // It may be durable all the same: the log will tell.
+                    self.in_doubt = Some(tokio::time::Instant::now());
                     return self.fail(decided.into_iter().map(|decided| decided.pending).chain(rest), &error);
                 }
             }
@@ -161,6 +169,27 @@ impl Keeper {
                 assert_eq!(after.seq(), seq, "the log has no gaps");
                 self.advance(&event, after);
             }
+        }
+    }
+
+    /// Looks whether an append that the database did not confirm is in its log; if so, everybody hears of it.
+    async fn find_out(&mut self) -> Result<(), StoreError> {
+        if self.in_doubt.is_some() {
+            self.follow().await?;
+            self.in_doubt = None;
+        }
+        Ok(())
+    }
+
+    /// The same, when it is due.
+    pub(super) async fn find_out_if_due(&mut self) {
+        if self.in_doubt.is_none_or(|at| at > tokio::time::Instant::now()) {
+            return;
+        }
+        if let Err(error) = self.find_out().await {
+            tracing::warn!(%error, "it is not known yet whether an append is durable");
+            self.room.services.metrics.store_failed();
+            self.in_doubt = Some(tokio::time::Instant::now() + FIND_OUT_EVERY);
         }
     }
 

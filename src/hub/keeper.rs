@@ -36,6 +36,8 @@ pub(super) struct Keeper {
     pub told: Presence,
     /// When they are told anew.
     pub tell_at: Option<Instant>,
+    /// When to ask the log whether an append is durable that the database did not confirm.
+    pub in_doubt: Option<Instant>,
     /// Its sessions.
     pub registry: Registry,
     rooms: Rooms,
@@ -51,6 +53,7 @@ impl Keeper {
             presence: Presence::default(),
             told: Presence::default(),
             tell_at: None,
+            in_doubt: None,
             registry: Registry::default(),
             rooms,
             empty_since: Instant::now(),
@@ -71,6 +74,7 @@ impl Keeper {
                 () = tokio::time::sleep_until(self.empty_since + self.room.services.limits.room_idle),
                     if self.registry.is_empty() => break,
             }
+            self.find_out_if_due().await;
             self.do_what_is_due();
         }
         // Whoever still sends to this room finds it closed, and opens it anew.

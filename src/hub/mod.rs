@@ -14,6 +14,7 @@ mod registry;
 mod greeting;
 mod place;
 mod read;
+mod refused;
 
 mod cursor;
 pub mod mint;
@@ -180,7 +181,7 @@ impl Hub {
                 self.services.metrics.command_answered(result.as_ref().err(), began.elapsed());
                 return match result {
                     Ok(done) => Ok(done),
-                    Err(refusal) => Err(read::with_missed(&room, &actor, &command, refusal).await),
+                    Err(refusal) => Err(refused::as_of(&room, &room.view(), &actor, &command, refusal).await),
                 };
             }
             self.rooms.forget_if_closed(&room);

@@ -7,6 +7,7 @@ use rotunda_protocol::frame::{Answer, Ref, ServerFrame};
 use rotunda_protocol::id::{ConversationId, SessionId, TeammateId};
 use rotunda_protocol::refusal::Refusal;
 
+use super::refused;
 use super::registry::{Key, OPEN_MAX};
 use super::room::Room;
 use super::send_queue::{About, Narrowed, QueuedFrame, SendQueue};
@@ -63,6 +64,14 @@ impl Place {
         let about = if read.is_some() { About::Reading } else { About::Anyone };
         let bytes = wire::encode(self.codec, &ServerFrame::Answer { r#ref, answer });
         self.queue.answer(QueuedFrame { bytes, seq: None, about }, read)
+    }
+
+    /// A refusal that was found to be fit to be told as of a position.
+    pub(super) fn refuse_as_of(&self, r#ref: Ref, refusal: Refusal, as_of: Seq) {
+        let read = refused::tells(&refusal).then_some(as_of);
+        if self.answer(r#ref.clone(), refusal.into(), read).is_err() {
+            self.refuse(r#ref, Refusal::AccessChanged);
+        }
     }
 
     pub(super) fn refuse(&self, r#ref: Ref, refusal: Refusal) {

@@ -2,26 +2,22 @@
 //! snapshot's position, and shows what the teammate may see at that position.
 
 use rotunda_protocol::ask::{Ask, Count, Grant, HISTORY_LIMIT_MAX, LIST_LIMIT_MAX, RowKey, Through, Told};
-use rotunda_protocol::command::{Command, OnUnseen};
 use rotunda_protocol::conversation::{Conversation as Row, Listed, Mark};
 use rotunda_protocol::id::{ConversationId, EndpointId, TeammateId};
 use rotunda_protocol::item::Item;
-use rotunda_protocol::principal::{Actor, Mailbox, Principal};
+use rotunda_protocol::principal::{Mailbox, Principal};
 use rotunda_protocol::refusal::Refusal;
 
 use super::room::{Room, View};
 use crate::domain::catch_up;
 use crate::domain::conversation::Conversation;
 use crate::domain::directory::Endpoint;
-use crate::domain::event::Seq;
 use crate::domain::list::{self, Selection};
 use crate::domain::organization::Organization;
 use crate::store::{ArchivedQuery, Needs, StoreError};
 
 /// Mailboxes that one question may count.
 const COUNTS_MAX: usize = 200;
-/// Items that a refusal shows of what was missed.
-const MISSED_MAX: u32 = 20;
 
 /// Answers a question as of a snapshot.
 pub(super) async fn answer(
@@ -77,15 +73,16 @@ async fn list_page(
     after: Option<&RowKey>,
     limit: u16,
 ) -> Result<Told, Refusal> {
-    if *selection.mailbox == Mailbox::None {
-        return archived_page(room, view, teammate, selection.endpoint, after, limit).await;
-    }
     let organization = &view.organization;
     // One more than asked for says whether there is a next page.
-    let mut page = list::page(organization, teammate, selection, after, usize::from(limit) + 1);
-    let more = page.len() > usize::from(limit);
-    page.truncate(limit.into());
-    let rows: Vec<Listed> = page.iter().map(|row| catch_up::listed(organization, teammate, row)).collect();
+    let wanted = usize::from(limit) + 1;
+    let (mut rows, more): (Vec<Listed>, bool) = if *selection.mailbox == Mailbox::None {
+        archived_page(room, view, teammate, selection.endpoint, after, wanted).await?
+    } else {
+        let page = list::page(organization, teammate, selection, after, wanted);
+        (page.iter().map(|row| catch_up::listed(organization, teammate, row)).collect(), page.len() >= wanted)
+    };
+    rows.truncate(limit.into());
     let next = rows.last().filter(|_| more).map(|last| key(&last.conversation));
     Ok(Told::List { rows, next })
 }
@@ -95,46 +92,42 @@ fn key(row: &Row) -> RowKey {
 }
 
 /// Archived conversations are in the store only. Rows that changed after the snapshot are left out: the session
-/// hears of them as pushes. The page that they stood on is shorter for it, and the next one begins where it would.
+/// hears of them as pushes. Says too whether there are more, be they left out or not.
 async fn archived_page(
     room: &Room,
     view: &View,
     teammate: &TeammateId,
     only_endpoint: Option<&EndpointId>,
     after: Option<&RowKey>,
-    limit: u16,
-) -> Result<Told, Refusal> {
+    wanted: usize,
+) -> Result<(Vec<Listed>, bool), Refusal> {
     let organization = &view.organization;
-    let query = ArchivedQuery {
+    let mut query = ArchivedQuery {
         teammate: teammate.clone(),
         endpoints: organization.endpoints_of(teammate).map(|endpoint| endpoint.id.clone()).collect(),
         members: organization.principals_of(teammate),
         only_endpoint: only_endpoint.cloned(),
         after: after.cloned(),
-        limit: u32::from(limit) + 1,
+        limit: u32::try_from(wanted).unwrap_or(u32::MAX),
     };
-    let mut found =
-        room.services.store.archived(&room.organization, query).await.map_err(|error| fault(room, &error))?;
-    let more = found.len() > usize::from(limit);
-    found.truncate(limit.into());
-    let seen = |conversation: &Conversation, changed: Seq| {
-        changed <= organization.seq() && organization.can_see(teammate, conversation)
-    };
-    // A row that may not be told must not be named as the place where the page ended.
-    let ends = found.iter().rev().find(|(conversation, changed, _)| seen(conversation, *changed));
-    if more && ends.is_none() {
-        return Err(Refusal::AccessChanged);
+    loop {
+        let found = room.services.store.archived(&room.organization, query.clone()).await;
+        let found = found.map_err(|error| fault(room, &error))?;
+        let more = found.len() >= wanted;
+        let last = found.last().map(|(last, ..)| (last.activity_at, last.id.clone()));
+        let seen = found.into_iter().filter(|(conversation, changed, _)| {
+            *changed <= organization.seq() && organization.can_see(teammate, conversation)
+        });
+        let listed = seen.map(|(conversation, _, mark)| Listed {
+            conversation: conversation.to_wire(organization.assignment()),
+            mark,
+        });
+        let listed: Vec<_> = listed.collect();
+        match last.filter(|_| more && listed.is_empty()) {
+            Some((activity_at, conversation)) => query.after = Some(RowKey { activity_at, conversation }),
+            None => return Ok((listed, more)),
+        }
     }
-    let next = ends.filter(|_| more).map(|(conversation, ..)| RowKey {
-        activity_at: conversation.activity_at,
-        conversation: conversation.id.clone(),
-    });
-    let rows = found.into_iter().filter(|(conversation, changed, _)| seen(conversation, *changed));
-    let rows = rows.map(|(conversation, _, mark)| Listed {
-        conversation: conversation.to_wire(organization.assignment()),
-        mark,
-    });
-    Ok(Told::List { rows: rows.collect(), next })
 }
 
 fn counts(
@@ -163,23 +156,21 @@ pub(super) async fn visible(
     id: &ConversationId,
 ) -> Result<(Conversation, Mark), Refusal> {
     let organization = &view.organization;
-    let (conversation, mark) = if let Some(open) = organization.conversation(id) {
-        ((**open).clone(), organization.shelf().mark(id, teammate))
-    } else {
-        let needs = Needs { conversations: vec![id.clone()], ..Needs::default() };
-        let found = room.services.store.find(&room.organization, needs).await.map_err(|e| fault(room, &e))?;
-        let stored = found.conversations.into_iter().next().ok_or(Refusal::NotFound)?;
-        if stored.changed > organization.seq() && organization.can_see(teammate, &stored.conversation) {
-            return Err(Refusal::AccessChanged);
-        }
-        let mark = stored.marks.iter().find(|(of, _)| of == teammate).map(|(_, mark)| *mark);
-        (stored.conversation, mark.unwrap_or_default())
-    };
-    if organization.can_see(teammate, &conversation) {
-        Ok((conversation, mark))
-    } else {
-        Err(Refusal::NotFound)
+    let open = organization.conversation(id);
+    if let Some(open) = open.filter(|open| organization.can_see(teammate, open)) {
+        return Ok(((**open).clone(), organization.shelf().mark(id, teammate)));
     }
+    // What is open and hidden is looked for, too: how long the answer takes must not tell (R52).
+    let needs = Needs { conversations: vec![id.clone()], ..Needs::default() };
+    let found = room.services.store.find(&room.organization, needs).await.map_err(|e| fault(room, &e))?;
+    let stored = found.conversations.into_iter().next().filter(|_| open.is_none());
+    let stored = stored.filter(|stored| organization.can_see(teammate, &stored.conversation));
+    let stored = stored.ok_or(Refusal::NotFound)?;
+    if stored.changed > organization.seq() {
+        return Err(Refusal::AccessChanged);
+    }
+    let mark = stored.marks.iter().find(|(of, _)| of == teammate).map(|(_, mark)| *mark);
+    Ok((stored.conversation, mark.unwrap_or_default()))
 }
 
 /// Items of a conversation up to the snapshot's position, the newest before a number, oldest first.
@@ -216,41 +207,6 @@ fn explain(organization: &Organization, conversation: &Conversation) -> Vec<Gran
         Grant { through: through.cloned().collect(), teammate }
     });
     grants.collect()
-}
-
-/// Adds to a refusal what the caller had not seen, as far as they may see it now.
-pub(super) async fn with_missed(room: &Room, actor: &Actor, command: &Command, refusal: Refusal) -> Refusal {
-    let (Refusal::UnseenActivity { .. }, Some((conversation, seen))) = (&refusal, guard(command)) else {
-        return refusal;
-    };
-    let view = room.view();
-    if let Actor::Teammate(teammate) = actor
-        && visible(room, &view, teammate, conversation).await.is_err()
-    {
-        return Refusal::NotFound;
-    }
-    let from = seen.saturating_add(1);
-    let found = room.services.store.items(&room.organization, conversation, from, u32::MAX, MISSED_MAX).await;
-    match found {
-        Ok(items) => {
-            let shown = items.into_iter().filter(|(_, at)| *at <= view.organization.seq());
-            Refusal::UnseenActivity { missed: shown.map(|(item, _)| item).collect() }
-        }
-        Err(error) => fault(room, &error),
-    }
-}
-
-/// The conversation of a guarded command, and what its caller had seen of it.
-fn guard(command: &Command) -> Option<(&ConversationId, u32)> {
-    if let Command::Archive { conversation, seen, .. }
-    | Command::Send { conversation, seen, on_unseen: OnUnseen::Hold, .. } = command
-    {
-        return Some((conversation, *seen));
-    }
-    if let Command::Update { conversation, update, .. } = command {
-        return Some((conversation, update.seen.unwrap_or_default()));
-    }
-    None
 }
 
 /// The database did not answer: the caller hears "try again", the log hears why.

@@ -15,7 +15,7 @@ use super::place::Place;
 use super::registry::OPEN_MAX;
 use super::room::{Input, Pending};
 use super::send_queue::Permit;
-use super::{commit, greeting, read};
+use super::{commit, greeting, read, refused};
 
 /// How often a question is answered anew because the teammate's access narrowed meanwhile.
 const ANSWERS_MAX: u32 = 3;
@@ -124,14 +124,11 @@ impl Seat {
                     let queued = place.answer(r#ref, Answer::Done { done }, None);
                     debug_assert_eq!(queued, Ok(()));
                 }
-                Err(refusal @ Refusal::UnseenActivity { .. }) => {
-                    let as_of = place.room.view().organization.seq();
-                    let refusal = read::with_missed(&place.room, &actor, &command, refusal).await;
-                    if place.answer(r#ref.clone(), refusal.into(), Some(as_of)).is_err() {
-                        place.refuse(r#ref, Refusal::AccessChanged);
-                    }
+                Err(refusal) => {
+                    let view = place.room.view();
+                    let refusal = refused::as_of(&place.room, &view, &actor, &command, refusal).await;
+                    place.refuse_as_of(r#ref, refusal, view.organization.seq());
                 }
-                Err(refusal) => place.refuse(r#ref, refusal),
             }
         });
     }

@@ -138,8 +138,9 @@ impl Inner {
             self.cut(CloseCode::Behind);
         } else if self.lane.any(|waiting| waiting.kind != Kind::Push && denied(waiting)) {
             self.over(CloseCode::Behind);
-        } else if self.lane.any(|waiting| matches!(waiting.frame.about, About::Reading)) {
-            // A push that cannot be looked through may hold what is still theirs to know.
+        } else if self.lane.any(|waiting| waiting.frame.seq.is_some() && denied(waiting)) {
+            // A denied push may hold what is still theirs to know: whose row it was, for who goes by an older row
+            // would keep it; that a colleague left, as admins hear it. A catch-up tells what is left of it.
             self.fall_behind();
         } else {
             self.lane.retain(|waiting| !denied(waiting));

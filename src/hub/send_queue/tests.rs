@@ -163,11 +163,22 @@ fn a_purge_leaves_nothing_denied_and_refuses_what_was_read_before() {
     assert_eq!(queue.answer(answer(1, About::Reading), Some(Seq(14))), Err(Narrowed));
     queue.answer(answer(2, About::Reading), Some(Seq(15))).unwrap();
     queue.answer(answer(3, About::Anyone), None).unwrap();
-    assert_eq!(socket.drain(&queue), Next::Idle);
-    assert_eq!(socket.whole(), [('p', 12), ('p', 14), ('a', 2), ('a', 3)]);
-    queue.begin_catch_up();
+    assert_eq!(socket.drain(&queue), Next::CatchUp);
+    assert_eq!(socket.whole(), [('a', 2), ('a', 3)]);
+    assert_eq!(queue.begin_catch_up(), Some(Seq(10)), "what was purged is made up for");
     assert_eq!(queue.finish_catch_up(catch_up(14), Seq(14)), Err(Narrowed));
     queue.finish_catch_up(catch_up(15), Seq(15)).unwrap();
+}
+
+#[test]
+fn a_purge_without_news_of_the_log_costs_no_catch_up() {
+    let (queue, mut socket) = greeted();
+    queue.push(QueuedFrame { seq: None, ..push(11) });
+    queue.push(push(12));
+    queue.narrow(Seq(13), &deny_odd);
+    queue.check_invariants();
+    assert_eq!(socket.drain(&queue), Next::Idle);
+    assert_eq!(socket.whole(), [('p', 12)]);
 }
 
 #[test]

@@ -2,8 +2,12 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it waits for")]
 
+mod attending;
+mod faults;
 mod laws;
 mod member;
 mod model;
+mod narrowing;
 mod practice;
+mod store;
 mod stories;

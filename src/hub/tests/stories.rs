@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use rotunda_protocol::ask::{Ask, Told};
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::{Command, Done, Inbound};
 use rotunda_protocol::conversation::Mark;
 use rotunda_protocol::directory::Features;
 use rotunda_protocol::frame::ServerFrame;
 use rotunda_protocol::item::{Content, Direction};
-use rotunda_protocol::principal::Actor;
+use rotunda_protocol::principal::{Actor, Mailbox};
 use rotunda_protocol::push::Push;
 use rotunda_protocol::refusal::Refusal;
 
@@ -91,6 +92,39 @@ async fn r65_first_messages_that_arrive_together_make_one_contact_and_one_conver
         .map(|change| change.after.id.clone())
         .collect();
     assert_eq!((contacts, conversations.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_page_of_the_archive_that_leaves_out_what_is_newer_is_not_the_last_one() {
+    let mut practice = Practice::new().await;
+    let archive = |conversation| Command::Archive { conversation, seen: 1, force: false, expect_rev: None };
+    let mut all = Vec::new();
+    for n in 0..6 {
+        let conversation = practice.receive("+14155550100", &format!("+1415555090{n}"), "hi").await;
+        all.push(conversation.clone());
+        if n < 4 {
+            practice.teammate("ben", archive(conversation)).await.unwrap();
+        }
+    }
+    // A snapshot from before the newest two are archived, as there is while their commit is under way.
+    let before = second(&practice);
+    let ask = |after| Ask::List { mailbox: Mailbox::None, endpoint: None, after, limit: 1 };
+    before.ask(&practice.organization, &id("ben"), ask(None)).await.unwrap();
+    for conversation in &all[4..] {
+        practice.teammate("ben", archive(conversation.clone())).await.unwrap();
+    }
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let told = before.ask(&practice.organization, &id("ben"), ask(after)).await.unwrap();
+        let Told::List { rows, next } = told else { panic!("{told:?}") };
+        listed.extend(rows.into_iter().map(|row| row.conversation.id));
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    listed.reverse();
+    assert_eq!(listed, all[..4]);
 }
 
 #[tokio::test]

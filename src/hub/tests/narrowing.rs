@@ -1,0 +1,90 @@
+//! What a session shows and is told when access narrows while something still waits to be written to it.
+
+use rotunda_protocol::codec::Codec;
+use rotunda_protocol::command::Command;
+use rotunda_protocol::directory::{Role, Teammate, TeammateStatus};
+use rotunda_protocol::frame::{Answer, ServerFrame};
+use rotunda_protocol::push::Push;
+use rotunda_protocol::refusal::Refusal;
+
+use super::practice::{Practice, id, principal};
+
+fn set_members(endpoint: &str, members: &[&str]) -> Command {
+    Command::UpdateEndpoint {
+        endpoint: id(endpoint),
+        label: None,
+        owner: None,
+        members: Some(members.iter().map(|member| principal(member)).collect()),
+        auto_assign: None,
+        force: false,
+    }
+}
+
+/// What a frame tells of a teammate.
+fn told_of(frame: &ServerFrame, who: &str) -> Option<Teammate> {
+    match frame {
+        ServerFrame::Push { push: Push::Teammate { teammate }, .. } => Some(teammate),
+        ServerFrame::CatchUp { state, .. } => state.teammates.iter().find(|other| other.id == id(who)),
+        _ => None,
+    }
+    .filter(|teammate| teammate.id == id(who))
+    .cloned()
+}
+
+#[tokio::test]
+async fn b7_whoever_never_heard_that_they_are_no_member_keeps_nothing_when_the_endpoint_goes_too() {
+    let mut practice = Practice::new().await;
+    let conversation = practice.receive("+14155550101", "+14155550999", "hi").await;
+    let cyd = || (conversation.clone(), vec![principal("teammate:cyd")]);
+    let (id, members) = cyd();
+    practice.service(Command::AddMembers { conversation: id, members }).await.unwrap();
+    let mut client = practice.join("cyd", Codec::Json).await.unwrap();
+    client.read().await;
+    client.list_all(&["teammate:ben".parse().unwrap()]).await;
+    assert!(client.rows.contains_key(&conversation));
+    // They still see it through the endpoint; the row that says that they are no member waits …
+    let (id, members) = cyd();
+    practice.service(Command::RemoveMembers { conversation: id, members }).await.unwrap();
+    // … and may not be written any more.
+    practice.service(set_members("ben-direct", &[])).await.unwrap();
+    client.read().await;
+    assert_eq!(client.rows.get(&conversation), None, "the old row named them as a member");
+}
+
+#[tokio::test]
+async fn whoever_ceases_to_be_an_admin_still_hears_of_the_roster_what_everybody_hears() {
+    let mut practice = Practice::new().await;
+    practice.service(Command::SetRole { teammate: id("ben"), role: Role::Admin }).await.unwrap();
+    let mut ben = practice.join("ben", Codec::Json).await.unwrap();
+    ben.read().await;
+    practice.service(Command::Suspend { teammate: id("fay") }).await.unwrap();
+    practice.service(Command::SetRole { teammate: id("ben"), role: Role::Member }).await.unwrap();
+    practice.service(set_members("ben-direct", &["teammate:dee"])).await.unwrap();
+    let frames = ben.read().await;
+    let last = |who| frames.iter().filter_map(|frame| told_of(frame, who)).next_back();
+    let fay = last("fay").expect("fay was suspended");
+    assert_eq!((fay.status, fay.role), (TeammateStatus::Suspended, None));
+    assert_eq!(last("ben").and_then(|ben| ben.role), Some(Role::Member));
+}
+
+#[tokio::test]
+async fn a_refusal_that_tells_of_a_conversation_is_not_heard_after_it_was_lost() {
+    let mut practice = Practice::new().await;
+    let conversation = practice.receive("+14155550101", "+14155550999", "hi").await;
+    let mut cyd = practice.join("cyd", Codec::Json).await.unwrap();
+    cyd.read().await;
+    let commands = [
+        Command::Claim { conversation: conversation.clone(), expect_rev: None },
+        Command::Claim { conversation: conversation.clone(), expect_rev: Some(7) },
+        Command::Leave { conversation: conversation.clone() },
+    ];
+    for (n, command) in commands.into_iter().enumerate() {
+        cyd.seat().call(format!("{n}"), command, cyd.queue().permit(10).unwrap());
+    }
+    // Decided together with them, as the next.
+    practice.service(set_members("ben-direct", &[])).await.unwrap();
+    for n in 0..3 {
+        let answer = cyd.answer_to(&format!("{n}")).await.unwrap();
+        assert!(matches!(&answer, Answer::Refused { refusal: Refusal::NotFound, .. }), "{n}: {answer:?}");
+    }
+}

@@ -1,0 +1,99 @@
+//! A store between the hub and the real one, which a test can ask what was looked for, and make fail.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use rotunda_protocol::conversation::Mark;
+use rotunda_protocol::id::{ConversationId, OrganizationId, TeammateId};
+use rotunda_protocol::item::Item;
+
+use crate::domain::conversation::Conversation;
+use crate::domain::event::{Event, Seq};
+use crate::store::{
+    Appended, ArchivedQuery, Batch, ChangedSince, Found, Image, Needs, SharedStore, Store, StoreError,
+};
+
+pub(super) struct Between {
+    real: SharedStore,
+    finds: Mutex<Vec<Vec<ConversationId>>>,
+    /// The next append becomes durable, and its word of it gets lost.
+    pub(super) loses_word: AtomicBool,
+    /// So many times the log cannot be read.
+    pub(super) log_faults: AtomicUsize,
+}
+
+impl Between {
+    pub(super) fn new(real: SharedStore) -> Self {
+        Self { real, finds: Mutex::default(), loses_word: false.into(), log_faults: 0.into() }
+    }
+
+    /// Which conversations were looked for since this was last asked, look by look.
+    pub(super) fn found(&self) -> Vec<Vec<ConversationId>> {
+        std::mem::take(&mut self.finds.lock().unwrap())
+    }
+}
+
+fn lost<T>() -> Result<T, StoreError> {
+    Err(StoreError::Unavailable("as the test asked".into()))
+}
+
+#[async_trait]
+impl Store for Between {
+    async fn load(&self, organization: &OrganizationId) -> Result<Option<Image>, StoreError> {
+        self.real.load(organization).await
+    }
+
+    async fn append(&self, batch: Batch) -> Result<Appended, StoreError> {
+        let appended = self.real.append(batch).await?;
+        if self.loses_word.swap(false, Ordering::Relaxed) { lost() } else { Ok(appended) }
+    }
+
+    async fn events(
+        &self,
+        organization: &OrganizationId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Vec<(Seq, Event)>, StoreError> {
+        let left = self.log_faults.load(Ordering::Relaxed);
+        if left > 0 {
+            self.log_faults.store(left - 1, Ordering::Relaxed);
+            return lost();
+        }
+        self.real.events(organization, after, limit).await
+    }
+
+    async fn find(&self, organization: &OrganizationId, needs: Needs) -> Result<Found, StoreError> {
+        self.finds.lock().unwrap().push(needs.conversations.clone());
+        self.real.find(organization, needs).await
+    }
+
+    async fn items(
+        &self,
+        organization: &OrganizationId,
+        conversation: &ConversationId,
+        from: u32,
+        before: u32,
+        limit: u32,
+    ) -> Result<Vec<(Item, Seq)>, StoreError> {
+        self.real.items(organization, conversation, from, before, limit).await
+    }
+
+    async fn archived(
+        &self,
+        organization: &OrganizationId,
+        query: ArchivedQuery,
+    ) -> Result<Vec<(Conversation, Seq, Mark)>, StoreError> {
+        self.real.archived(organization, query).await
+    }
+
+    async fn changed_since(
+        &self,
+        organization: &OrganizationId,
+        teammate: &TeammateId,
+        since: Seq,
+        limit: u32,
+    ) -> Result<Option<ChangedSince>, StoreError> {
+        self.real.changed_since(organization, teammate, since, limit).await
+    }
+}
