@@ -17,6 +17,7 @@ use rotunda_protocol::refusal::Refusal;
 use super::practice::{Practice, id};
 use crate::domain::event::{Change, Seq};
 use crate::hub::Hub;
+use crate::hub::registry::OPEN_MAX;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 
@@ -231,4 +232,29 @@ async fn sessions_of_a_room_whose_task_ended_come_back() {
     practice.rejoin(&mut ben).await.unwrap();
     ben.read().await;
     assert_eq!(ben.starts.last(), Some(&rotunda_protocol::frame::Start::Resumed));
+}
+
+#[tokio::test]
+async fn a_catch_up_brings_items_of_what_is_open_as_the_room_sees_it() {
+    let mut practice = Practice::new().await;
+    let mut all = Vec::new();
+    for n in 0..=OPEN_MAX {
+        all.push(practice.receive("+14155550100", &format!("+141555507{n:02}"), "hi").await);
+    }
+    let mut ben = practice.join("ben", Codec::Json).await.unwrap();
+    ben.queue_bytes = 2_000;
+    practice.rejoin(&mut ben).await.unwrap();
+    ben.read().await;
+    // Opening the first again leaves it the one opened first: it is what the last closes.
+    for conversation in all[..OPEN_MAX].iter().chain([&all[0], &all[OPEN_MAX]]) {
+        ben.open(conversation).await.unwrap().unwrap();
+    }
+    for n in 0..9 {
+        let body = format!("{n}{}", "x".repeat(500));
+        practice.service(Command::PostNote { conversation: all[1].clone(), body }).await.unwrap();
+    }
+    ben.read().await;
+    assert_eq!(ben.catch_ups, 1);
+    let items = ben.items.keys().filter(|(of, _)| *of == all[1]).count();
+    assert_eq!(items, 10);
 }
