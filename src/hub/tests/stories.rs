@@ -8,7 +8,7 @@ use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::{Command, Done, Inbound};
 use rotunda_protocol::conversation::Mark;
 use rotunda_protocol::directory::Features;
-use rotunda_protocol::frame::ServerFrame;
+use rotunda_protocol::frame::{ServerFrame, Start};
 use rotunda_protocol::item::{Content, Direction};
 use rotunda_protocol::principal::{Actor, Mailbox};
 use rotunda_protocol::push::Push;
@@ -231,7 +231,7 @@ async fn sessions_of_a_room_whose_task_ended_come_back() {
     }
     practice.rejoin(&mut ben).await.unwrap();
     ben.read().await;
-    assert_eq!(ben.starts.last(), Some(&rotunda_protocol::frame::Start::Resumed));
+    assert_eq!(ben.starts.last(), Some(&Start::Resumed));
 }
 
 #[tokio::test]
@@ -257,4 +257,29 @@ async fn a_catch_up_brings_items_of_what_is_open_as_the_room_sees_it() {
     assert_eq!(ben.catch_ups, 1);
     let items = ben.items.keys().filter(|(of, _)| *of == all[1]).count();
     assert_eq!(items, 10);
+}
+
+#[tokio::test]
+async fn b36_items_of_what_changes_while_a_session_resumes_are_not_left_out() {
+    let mut practice = Practice::new().await;
+    let conversation = practice.receive("+14155550100", "+14155550999", "hi").await;
+    let archive =
+        Command::Archive { conversation: conversation.clone(), seen: 1, force: false, expect_rev: None };
+    practice.teammate("ben", archive).await.unwrap();
+    let mut ada = practice.join("ada", Codec::Json).await.unwrap();
+    ada.read().await;
+    ada.open(&conversation).await.unwrap().unwrap();
+    ada.leave();
+    let note = Command::PostNote { conversation: conversation.clone(), body: "missed".into() };
+    practice.teammate("ben", note).await.unwrap();
+    // A snapshot from before the next change, as there is while its commit is under way.
+    let before = second(&practice);
+    let ask = Ask::Counts { mailboxes: Vec::new() };
+    before.ask(&practice.organization, &id("ada"), ask).await.unwrap();
+    let tag = Command::AddTag { conversation: conversation.clone(), tag: "late".into() };
+    practice.teammate("ben", tag).await.unwrap();
+    practice.hub = before;
+    practice.rejoin(&mut ada).await.unwrap();
+    ada.read().await;
+    assert!(ada.items.contains_key(&(conversation, 2)) || ada.starts.last() == Some(&Start::Reset));
 }
