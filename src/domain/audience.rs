@@ -40,6 +40,8 @@ pub enum Subject {
     Endpoint(EndpointId),
     /// A conversation, as it was then.
     Conversation(Arc<Conversation>),
+    /// An archived conversation, of which only the id is at hand.
+    Archived,
     /// Nothing that could be lost: the loss itself, one's own access.
     Loss,
 }
@@ -92,7 +94,7 @@ pub fn effects(
             Change::Mark { teammate, conversation, mark } => {
                 let marked = Marked { conversation: conversation.clone(), mark: *mark };
                 let open = after.conversation(conversation).cloned();
-                let about = open.map_or(Subject::Roster, Subject::Conversation);
+                let about = open.map_or(Subject::Archived, Subject::Conversation);
                 effects.push(tell(one(teammate), Push::Mark(marked), about));
             }
             // The organization is told below; a contact as part of the conversations they are in, a tag likewise.

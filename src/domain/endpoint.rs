@@ -83,7 +83,8 @@ pub fn update(draft: &mut Draft<'_>, id: &EndpointId, update: &Update<'_>) -> Re
     if moved {
         release(draft, &before, &after);
     }
-    let still = still_members(draft.organization(), id);
+    // Whoever gave it away is told nothing of it any more.
+    let still = draft.endpoint(id).map_or(Vec::new(), |_| still_members(draft.organization(), id));
     Ok(Done::Endpoint { endpoint: id.clone(), still })
 }
 

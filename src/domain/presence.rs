@@ -111,6 +111,16 @@ impl Presence {
         changed
     }
 
+    /// Nobody is at a conversation any more. True if somebody was.
+    pub fn clear(&mut self, conversation: &ConversationId) -> bool {
+        self.at.remove(conversation).is_some()
+    }
+
+    /// Where somebody is.
+    pub fn attended(&self) -> Vec<ConversationId> {
+        self.at.keys().cloned().collect()
+    }
+
     /// Typing that was not renewed ends. The conversations at which something changed.
     pub fn expire(&mut self, now: Millis) -> Vec<ConversationId> {
         let due: Vec<(ConversationId, SessionId)> = self

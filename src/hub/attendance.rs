@@ -1,5 +1,6 @@
 //! Who is where in a room: what sessions say of themselves, and what the others are told of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rotunda_protocol::frame::Signal;
@@ -12,6 +13,9 @@ use super::keeper::Keeper;
 use super::registry::Key;
 use crate::clock;
 use crate::domain::audience::Audience;
+use crate::domain::conversation::{Conversation, State};
+use crate::domain::event::Event;
+use crate::domain::organization::Organization;
 use crate::domain::presence::Presence;
 
 /// Comings and goings are told together, this long after the first: a thousand who come back at once must not
@@ -24,8 +28,8 @@ impl Keeper {
         self.registry.close(key, conversation);
         let Some(member) = self.registry.get(key) else { return };
         if self.presence.close(conversation, &member.session) {
-            self.tell_presence(conversation, None);
             self.publish();
+            self.tell_presence(conversation, None);
         }
     }
 
@@ -60,8 +64,8 @@ impl Keeper {
         let changed = change(&mut self.presence, (&member.session, &member.teammate));
         if changed {
             let session = member.session.clone();
-            self.tell_presence(conversation, Some(&session));
             self.publish();
+            self.tell_presence(conversation, Some(&session));
         }
     }
 
@@ -73,10 +77,11 @@ impl Keeper {
         }
         let now = clock::now_millis();
         if self.presence.next_expiry().is_some_and(|at| at <= now) {
-            for conversation in self.presence.expire(now) {
-                self.tell_presence(&conversation, None);
-            }
+            let changed = self.presence.expire(now);
             self.publish();
+            for conversation in &changed {
+                self.tell_presence(conversation, None);
+            }
         }
     }
 
@@ -101,13 +106,51 @@ impl Keeper {
         self.told_presence(told);
     }
 
-    /// Who is at a conversation, to everybody who may see it, but not to the session that caused it.
+    /// A session that has a conversation open is at it.
+    pub(super) fn view(&mut self, key: Key, conversation: &ConversationId) {
+        if self.registry.has_open(key, conversation) {
+            self.attend(key, conversation, |presence, at| presence.view(conversation, at.0, at.1));
+        }
+    }
+
+    /// What an event means for who is shown where. Nobody is at what is archived; whoever has it open is at it
+    /// again once it is reopened. And the organization's switches hide and show (C5).
+    pub(super) fn attend_to(&mut self, event: &Event, before: &Organization) {
+        for change in event.conversations() {
+            let (id, archived) = (&change.after.id, change.after.is_archived());
+            let was_archived = change.before.as_ref().is_some_and(|before| before.state == State::Archived);
+            if archived && self.presence.clear(id) {
+                self.publish();
+                self.tell_presence_at(&Arc::new(change.after.clone()), None);
+            } else if was_archived && !archived {
+                let at: Vec<Key> = self.registry.keys_at(id).to_vec();
+                for key in at {
+                    self.view(key, id);
+                }
+            }
+        }
+        let shown = |of: &Organization| of.profile().map(|of| (of.features.viewing, of.features.typing));
+        if shown(before) != shown(&self.organization) {
+            for conversation in self.presence.attended() {
+                self.tell_presence(&conversation, None);
+            }
+        }
+    }
+
+    /// Who is at a conversation, to everybody who may see it, but not to the session that caused it. The state that
+    /// it is told of has been published: a catch-up that begins later must not lack it.
     pub(super) fn tell_presence(&self, conversation: &ConversationId, but: Option<&SessionId>) {
-        let Some(open) = self.organization.conversation(conversation) else { return };
+        if let Some(open) = self.organization.conversation(conversation) {
+            self.tell_presence_at(open, but);
+        }
+    }
+
+    fn tell_presence_at(&self, conversation: &Arc<Conversation>, but: Option<&SessionId>) {
         let Some(profile) = self.organization.profile() else { return };
-        let push = Push::Presence(self.presence.of(conversation, profile.features));
-        let frame = Shared::fleeting(push, Some(open.clone()));
-        let told = fanout::tell_others(&self.registry, &self.organization.staff(open), &frame, but);
+        let push = Push::Presence(self.presence.of(&conversation.id, profile.features));
+        let frame = Shared::fleeting(push, Some(conversation.clone()));
+        let staff = self.organization.staff(conversation);
+        let told = fanout::tell_others(&self.registry, &staff, &frame, but);
         self.told_presence(told);
     }
 

@@ -160,6 +160,7 @@ fn about_of(subject: Subject) -> About {
         Subject::Administration => About::Administration,
         Subject::Endpoint(id) => About::Endpoint(id),
         Subject::Conversation(conversation) => About::Conversation(conversation),
+        Subject::Archived => About::Reading,
     }
 }
 

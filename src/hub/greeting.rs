@@ -9,6 +9,7 @@ use rotunda_protocol::frame::{ServerFrame, Start};
 use rotunda_protocol::id::ConversationId;
 use rotunda_protocol::item::Item;
 use rotunda_protocol::push::{CatchUp, Marked};
+use rotunda_protocol::refusal::Refusal;
 
 use super::place::Place;
 use super::registry::OPEN_MAX;
@@ -205,7 +206,7 @@ async fn sort_out(
     Ok((visible, hidden))
 }
 
-/// New items of the conversations that the session has open and may see; none if there are too many to tell.
+/// New items of the conversations that the session has open and may see; none if they cannot all be told.
 async fn missed_items(
     place: &Place,
     view: &View,
@@ -215,8 +216,11 @@ async fn missed_items(
     let organization = &view.organization;
     let mut missed = Vec::new();
     for id in open {
-        if super::read::visible(&place.room, view, &place.teammate, id).await.is_err() {
-            continue;
+        match super::read::visible(&place.room, view, &place.teammate, id).await {
+            Ok(_) => {}
+            Err(Refusal::NotFound) => continue,
+            // It is newer than the snapshot, or cannot be read: what was missed of it cannot be told.
+            Err(_) => return Ok(None),
         }
         let store = &place.room.services.store;
         let newest = store.items(organization.id(), id, 1, u32::MAX, ITEMS_MAX).await?;

@@ -95,19 +95,13 @@ impl Keeper {
                     }
                 }
                 Input::Leave(key) => self.leave(key),
-                Input::Interest(key, conversation, true, done) => {
+                Input::Open(key, conversation, done) => {
                     if let Some(closed) = self.registry.open(key, &conversation) {
                         self.shut(key, &closed);
                     }
                     drop(done);
                 }
-                Input::Interest(key, conversation, false, done) => {
-                    self.shut(key, &conversation);
-                    drop(done);
-                }
-                Input::View(key, conversation) => {
-                    self.attend(key, &conversation, |presence, at| presence.view(&conversation, at.0, at.1));
-                }
+                Input::View(key, conversation) => self.view(key, &conversation),
                 Input::Signal(key, signal) => self.signal(key, signal),
                 #[cfg(test)]
                 Input::Break => panic!("as asked"),
@@ -132,6 +126,7 @@ impl Keeper {
         let key = self.registry.join(join.session, join.teammate.clone(), join.codec, join.queue);
         for conversation in join.open.iter().take(OPEN_MAX) {
             self.registry.open(key, conversation);
+            self.view(key, conversation);
         }
         self.publish();
         Ok(Joined { key })
@@ -140,10 +135,11 @@ impl Keeper {
     fn leave(&mut self, key: Key) {
         let Some(member) = self.registry.leave(key) else { return };
         self.tell_at.get_or_insert_with(|| Instant::now() + HERE_EVERY);
-        for conversation in self.presence.depart(&member.teammate, &member.session) {
-            self.tell_presence(&conversation, None);
-        }
+        let left = self.presence.depart(&member.teammate, &member.session);
         self.publish();
+        for conversation in &left {
+            self.tell_presence(conversation, None);
+        }
     }
 
     /// Everything that became durable together, one event after the other: each is published as a snapshot
@@ -160,6 +156,7 @@ impl Keeper {
         metrics.delivered(outcome.told.sessions);
         metrics.queues_overflowed(outcome.told.overflows);
         self.settle(&outcome);
+        self.attend_to(event, &before);
     }
 
     /// Sessions that ended leave; presence that may no longer be seen goes (B10). What sessions have open stays
@@ -177,10 +174,10 @@ impl Keeper {
                 && !organization.conversation(id).is_some_and(|open| organization.can_see(teammate, open))
         };
         let changed = self.presence.retain(hidden);
-        for conversation in changed {
-            self.tell_presence(&conversation, None);
-        }
         self.publish();
+        for conversation in &changed {
+            self.tell_presence(conversation, None);
+        }
     }
 
     /// Lets everybody see the newest state.

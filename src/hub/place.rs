@@ -51,12 +51,14 @@ impl Place {
 
     pub(super) fn remember(&self, conversation: &ConversationId, opened: bool) {
         let mut open = self.open.lock().expect("nothing panics while it holds this");
-        open.retain(|other| other != conversation);
-        if opened {
+        // As the room does it: opening again does not make it the one opened last.
+        if opened && !open.contains(conversation) {
             open.push(conversation.clone());
             if open.len() > OPEN_MAX {
                 open.remove(0);
             }
+        } else if !opened {
+            open.retain(|other| other != conversation);
         }
     }
 

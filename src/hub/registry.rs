@@ -74,9 +74,19 @@ impl Registry {
         self.keys_of(teammate).iter().filter_map(|key| self.members.get(key))
     }
 
+    /// The keys of the sessions that have a conversation open.
+    pub(super) fn keys_at(&self, conversation: &ConversationId) -> &[Key] {
+        self.by_open.get(conversation).map_or(&[], Vec::as_slice)
+    }
+
     /// The sessions that have a conversation open.
     pub(super) fn sessions_at(&self, conversation: &ConversationId) -> impl Iterator<Item = &Member> {
-        self.by_open.get(conversation).into_iter().flatten().filter_map(|key| self.members.get(key))
+        self.keys_at(conversation).iter().filter_map(|key| self.members.get(key))
+    }
+
+    /// A session has a conversation open.
+    pub(super) fn has_open(&self, key: Key, conversation: &ConversationId) -> bool {
+        self.get(key).is_some_and(|member| member.open.contains(conversation))
     }
 
     /// A session comes.

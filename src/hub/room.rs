@@ -32,8 +32,8 @@ pub(super) enum Input {
     Leave(Key),
     /// A command.
     Command(Pending),
-    /// A session wants the items of a conversation, or no longer. Answered when it is so.
-    Interest(Key, ConversationId, bool, oneshot::Sender<()>),
+    /// A session wants the items of a conversation. Answered when it is so.
+    Open(Key, ConversationId, oneshot::Sender<()>),
     /// A session has a conversation before it, which it may see.
     View(Key, ConversationId),
     /// A session says something fleeting.

@@ -25,10 +25,6 @@ pub struct Seat(Arc<Place>);
 
 impl Place {
     async fn tell(&self, r#ref: Ref, ask: Ask) {
-        if let Ask::Open { conversation, .. } = &ask {
-            // Registered first, so that no item between the reading and it is missed.
-            self.interest(conversation, true).await;
-        }
         for _ in 0..ANSWERS_MAX {
             let view = self.room.view();
             let told = read::answer(&self.room, &view, &self.teammate, &ask).await;
@@ -54,6 +50,17 @@ impl Place {
             }
         }
         self.refuse(r#ref, Refusal::AccessChanged);
+        if let Ask::Open { conversation, .. } = ask {
+            self.opened(conversation, false).await;
+        }
+    }
+
+    /// Registers that the session wants the items of a conversation; none if the room is too busy.
+    fn open_at_room(&self, conversation: &ConversationId) -> Option<oneshot::Receiver<()>> {
+        let (done, so) = oneshot::channel();
+        self.room.inputs.try_send(Input::Open(self.key, conversation.clone(), done)).ok()?;
+        self.remember(conversation, true);
+        Some(so)
     }
 
     /// The others see that the session is at the conversation; or it is not, because it may not see it.
@@ -62,17 +69,8 @@ impl Place {
             // A room that is gone has told the session to come back.
             drop(self.room.inputs.send(Input::View(self.key, conversation)).await);
         } else {
-            self.interest(&conversation, false).await;
-        }
-    }
-
-    async fn interest(&self, conversation: &ConversationId, wanted: bool) {
-        self.remember(conversation, wanted);
-        let (done, so) = oneshot::channel();
-        let input = Input::Interest(self.key, conversation.clone(), wanted, done);
-        if self.room.inputs.send(input).await.is_ok() {
-            // Dropping the other end is the answer.
-            drop(so.await);
+            self.remember(&conversation, false);
+            drop(self.room.inputs.send(Input::Signal(self.key, Signal::Close { conversation })).await);
         }
     }
 }
@@ -136,19 +134,42 @@ impl Seat {
     /// Starts answering a question; the answer goes into the queue.
     pub fn ask(&self, r#ref: Ref, ask: Ask, permit: Permit) {
         let place = self.0.clone();
+        // Here, so that opening and closing reach the room in their order.
+        let opened = match &ask {
+            Ask::Open { conversation, .. } => match place.open_at_room(conversation) {
+                Some(opened) => Some(opened),
+                None => return place.refuse(r#ref, Refusal::Unavailable),
+            },
+            Ask::List { .. } | Ask::Counts { .. } | Ask::History { .. } | Ask::Access { .. } => None,
+        };
         tokio::spawn(async move {
             let _permit = permit;
+            if let Some(opened) = opened {
+                // It is so before anything is read, so that no item between the two is missed. Dropping the other
+                // end is the answer.
+                drop(opened.await);
+            }
             place.tell(r#ref, ask).await;
         });
     }
 
-    /// Passes on something fleeting. If the room is too busy it is lost, as fleeting things may be.
+    /// Passes on something fleeting. If the room is too busy it is lost, as fleeting things may be; but not that
+    /// something is no longer open, which would stay so.
     pub fn signal(&self, signal: Signal) {
-        if let Signal::Close { conversation } = &signal {
-            self.0.remember(conversation, false);
-        }
-        if self.0.room.inputs.try_send(Input::Signal(self.0.key, signal)).is_err() {
-            tracing::debug!("a busy room missed a signal");
+        let closes = match &signal {
+            Signal::Close { conversation } => {
+                self.0.remember(conversation, false);
+                true
+            }
+            Signal::Typing { .. } | Signal::Idle { .. } => false,
+        };
+        match self.0.room.inputs.try_send(Input::Signal(self.0.key, signal)) {
+            Ok(()) | Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(signal)) if closes => {
+                let inputs = self.0.room.inputs.clone();
+                tokio::spawn(async move { drop(inputs.send(signal).await) });
+            }
+            Err(TrySendError::Full(_)) => tracing::debug!("a busy room missed a signal"),
         }
     }
 

@@ -41,7 +41,7 @@ pub enum About {
     Endpoint(EndpointId),
     /// A conversation, as it was for the frame.
     Conversation(Arc<Conversation>),
-    /// What a read found: too much to look through.
+    /// What cannot be looked through when access narrows: what a read found, or something archived.
     Reading,
 }
 

@@ -312,6 +312,16 @@ fn e15_those_who_were_added_one_by_one_stay_and_are_named() {
 }
 
 #[test]
+fn e15_whoever_gives_an_endpoint_away_is_not_told_who_is_left() {
+    let mut practice = Practice::new();
+    let c = practice.hears("cleo-link", "pat");
+    practice.as_("cleo").adds(&c, &["teammate:dora"]).unwrap();
+    let away = Set { owner: Some(id("teammate:ben")), members: Some(Vec::new()), ..Set::default() };
+    let done = practice.as_("cleo").sets("cleo-link", away).unwrap();
+    assert_eq!(done, Done::Endpoint { endpoint: id("cleo-link"), still: Vec::new() });
+}
+
+#[test]
 fn e15_it_is_forgotten_who_was_added_once_they_are_removed_or_it_is_archived() {
     let mut practice = Practice::new();
     let (c, d) = (practice.hears("cleo-link", "pat"), practice.hears("cleo-link", "quin"));

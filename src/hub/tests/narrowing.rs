@@ -88,3 +88,21 @@ async fn a_refusal_that_tells_of_a_conversation_is_not_heard_after_it_was_lost()
         assert!(matches!(&answer, Answer::Refused { refusal: Refusal::NotFound, .. }), "{n}: {answer:?}");
     }
 }
+
+#[tokio::test]
+async fn a_mark_on_what_was_archived_does_not_leave_after_it_was_lost() {
+    let mut practice = Practice::new().await;
+    let conversation = practice.receive("+14155550101", "+14155550999", "hi").await;
+    let archive =
+        Command::Archive { conversation: conversation.clone(), seen: 1, force: false, expect_rev: None };
+    practice.service(archive).await.unwrap();
+    let mut cyd = practice.join("cyd", Codec::Json).await.unwrap();
+    cyd.read().await;
+    // From another device.
+    let star = Command::SetStar { conversation, starred: true };
+    practice.teammate("cyd", star).await.unwrap();
+    practice.service(set_members("ben-direct", &[])).await.unwrap();
+    let told = cyd.read().await;
+    let mark = |frame: &ServerFrame| matches!(frame, ServerFrame::Push { push: Push::Mark(_), .. });
+    assert!(!told.iter().any(mark) && cyd.marks.is_empty(), "{told:?}");
+}

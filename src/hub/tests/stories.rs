@@ -8,7 +8,7 @@ use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::{Command, Done, Inbound};
 use rotunda_protocol::conversation::Mark;
 use rotunda_protocol::directory::Features;
-use rotunda_protocol::frame::ServerFrame;
+use rotunda_protocol::frame::{ServerFrame, Start};
 use rotunda_protocol::item::{Content, Direction};
 use rotunda_protocol::principal::{Actor, Mailbox};
 use rotunda_protocol::push::Push;
@@ -17,6 +17,7 @@ use rotunda_protocol::refusal::Refusal;
 use super::practice::{Practice, id};
 use crate::domain::event::{Change, Seq};
 use crate::hub::Hub;
+use crate::hub::registry::OPEN_MAX;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 
@@ -244,5 +245,55 @@ async fn sessions_of_a_room_whose_task_ended_come_back() {
     }
     practice.rejoin(&mut ben).await.unwrap();
     ben.read().await;
-    assert_eq!(ben.starts.last(), Some(&rotunda_protocol::frame::Start::Resumed));
+    assert_eq!(ben.starts.last(), Some(&Start::Resumed));
+}
+
+#[tokio::test]
+async fn a_catch_up_brings_items_of_what_is_open_as_the_room_sees_it() {
+    let mut practice = Practice::new().await;
+    let mut all = Vec::new();
+    for n in 0..=OPEN_MAX {
+        all.push(practice.receive("+14155550100", &format!("+141555507{n:02}"), "hi").await);
+    }
+    let mut ben = practice.join("ben", Codec::Json).await.unwrap();
+    ben.queue_bytes = 2_000;
+    practice.rejoin(&mut ben).await.unwrap();
+    ben.read().await;
+    // Opening the first again leaves it the one opened first: it is what the last closes.
+    for conversation in all[..OPEN_MAX].iter().chain([&all[0], &all[OPEN_MAX]]) {
+        ben.open(conversation).await.unwrap().unwrap();
+    }
+    for n in 0..9 {
+        let body = format!("{n}{}", "x".repeat(500));
+        practice.service(Command::PostNote { conversation: all[1].clone(), body }).await.unwrap();
+    }
+    ben.read().await;
+    assert_eq!(ben.catch_ups, 1);
+    let items = ben.items.keys().filter(|(of, _)| *of == all[1]).count();
+    assert_eq!(items, 10);
+}
+
+#[tokio::test]
+async fn b36_items_of_what_changes_while_a_session_resumes_are_not_left_out() {
+    let mut practice = Practice::new().await;
+    let conversation = practice.receive("+14155550100", "+14155550999", "hi").await;
+    let archive =
+        Command::Archive { conversation: conversation.clone(), seen: 1, force: false, expect_rev: None };
+    practice.teammate("ben", archive).await.unwrap();
+    let mut ada = practice.join("ada", Codec::Json).await.unwrap();
+    ada.read().await;
+    ada.open(&conversation).await.unwrap().unwrap();
+    ada.leave();
+    let note = Command::PostNote { conversation: conversation.clone(), body: "missed".into() };
+    practice.teammate("ben", note).await.unwrap();
+    // A snapshot from before the next change, as there is while its commit is under way.
+    let before = second(&practice);
+    let ask = Ask::Counts { mailboxes: Vec::new() };
+    before.ask(&practice.organization, &id("ada"), ask).await.unwrap();
+    let tag = Command::AddTag { conversation: conversation.clone(), tag: "late".into() };
+    practice.teammate("ben", tag).await.unwrap();
+    practice.hub = before;
+    practice.rejoin(&mut ada).await.unwrap();
+    ada.read().await;
+    assert!(ada.items.contains_key(&(conversation, 2)) || ada.starts.last() == Some(&Start::Reset));
 }
