@@ -347,14 +347,86 @@ async fn run(seed: u64) {
     world.converge().await;
 }
 
+/// The seeds to try: one, if it is given.
+fn seeds(all: std::ops::RangeInclusive<u64>) -> std::ops::RangeInclusive<u64> {
+    match std::env::var("ROTUNDA_SEED") {
+        Ok(seed) => seed.parse().unwrap()..=seed.parse().unwrap(),
+        Err(_) => all,
+    }
+}
+
 #[tokio::test]
 async fn rows_and_pushes_are_a_fresh_list_and_nobody_is_told_what_they_may_not_see() {
-    let seeds = match std::env::var("ROTUNDA_SEED") {
-        Ok(seed) => seed.parse().unwrap()..=seed.parse().unwrap(),
-        Err(_) => 1..=12,
-    };
-    for seed in seeds {
+    for seed in seeds(1..=12) {
         eprintln!("seed {seed}");
         Box::pin(run(seed)).await;
+    }
+}
+
+/// The same where rooms, reads and readers really run side by side.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_laws_hold_on_several_threads() {
+    for seed in seeds(101..=106) {
+        eprintln!("seed {seed}");
+        Box::pin(run(seed)).await;
+    }
+}
+
+/// Commands from all sides at once, while sessions read, drop and come back: nobody waits for anybody. What is told
+/// in the middle of it cannot be held against a model, but in the end everybody shows what a fresh list shows.
+async fn storm(seed: u64) {
+    let mut world = World::new(seed).await;
+    for n in 0..12 {
+        let (_, _, to, ..) = ENDPOINTS[n % ENDPOINTS.len()];
+        let conversation = world.practice.receive(to, &format!("+1415555{n:04}"), "hi").await;
+        world.conversations.push(conversation);
+    }
+    world.follow().await;
+    let commands: Vec<_> = (0..400).map(|_| (world.actor(), world.command())).collect();
+    let (hub, organization) = (world.practice.hub.clone(), world.practice.organization.clone());
+    let callers = commands.chunks(100).enumerate().map(|(caller, commands)| {
+        let (hub, organization, commands) = (hub.clone(), organization.clone(), commands.to_vec());
+        tokio::spawn(async move {
+            for (n, (actor, command)) in commands.into_iter().enumerate() {
+                // Done or refused: both happen, and both are fine.
+                drop(hub.call(&organization, actor, format!("storm {caller} {n}"), command).await);
+            }
+        })
+    });
+    let mut callers: Vec<_> = callers.collect();
+    while callers.iter().any(|caller| !caller.is_finished()) {
+        let n = world.dice.roll(world.members.len());
+        match world.dice.roll(8) {
+            0 => world.members[n].leave(),
+            1 if !world.members[n].is_here() => drop(world.practice.rejoin(&mut world.members[n]).await),
+            2 => {
+                let conversation = world.conversation();
+                if world.members[n].is_here() {
+                    drop(world.members[n].open(&conversation).await);
+                }
+            }
+            _ => drop(world.members[n].read().await),
+        }
+        tokio::task::yield_now().await;
+    }
+    for caller in &mut callers {
+        caller.await.unwrap();
+    }
+    for (_, event) in world.practice.log(world.seq).await {
+        for change in event.conversations() {
+            if !world.conversations.contains(&change.after.id) {
+                world.conversations.push(change.after.id.clone());
+            }
+        }
+    }
+    world.follow().await;
+    world.converge().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_storm_everybody_shows_what_a_fresh_list_shows() {
+    for seed in seeds(201..=206) {
+        eprintln!("seed {seed}");
+        Box::pin(storm(seed)).await;
     }
 }
