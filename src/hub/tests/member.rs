@@ -221,7 +221,10 @@ impl Member {
             Push::Conversation { conversation, .. } => self.put_row(conversation),
             Push::Item { item } => self.put_item(item),
             Push::Gone { conversation } => self.drop_row(conversation),
-            Push::Scope { access, .. } => self.set_access(access),
+            Push::Scope { access, .. } => {
+                self.set_access(access);
+                self.presence.retain(|at, _| self.rows.contains_key(at));
+            }
             Push::Mark(Marked { conversation, mark }) => self.put_mark(conversation, *mark),
             Push::Presence(at) => {
                 self.presence.insert(at.conversation.clone(), at.clone());
