@@ -8,11 +8,12 @@ DATA ?= rotunda-demo
 # Debian packages that the tests need. None yet: the tests bring everything along.
 PACKAGES :=
 
-.PHONY: help run test packages lint unit
+.PHONY: help run test measure packages lint unit
 
 help:
-	@echo "make run    builds the hub and starts it with a demo practice (LISTEN=$(LISTEN) DATA=$(DATA))"
-	@echo "make test   installs what the tests need and passes them all"
+	@echo "make run      builds the hub and starts it with a demo practice (LISTEN=$(LISTEN) DATA=$(DATA))"
+	@echo "make measure  prints what an idle session costs in memory"
+	@echo "make test     installs what the tests need and passes them all"
 
 # A release build: the demo should feel like the real thing. The first build takes some minutes.
 run:
@@ -21,6 +22,11 @@ run:
 		demo --listen $(LISTEN) --data $(DATA)
 
 test: packages lint unit
+
+# Needs a release build, and 5,000 sockets at both ends.
+measure:
+	$(CARGO) build --release --locked --bin rotunda
+	$(CARGO) run --release --locked --quiet --example idle_memory
 
 # As root missing packages are installed; otherwise whoever runs this is told which command does.
 packages:
