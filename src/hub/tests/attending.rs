@@ -138,7 +138,7 @@ async fn what_is_opened_and_closed_at_once_is_closed() {
     let item = |frame: &ServerFrame| matches!(frame, ServerFrame::Push { push: Push::Item { .. }, .. });
     assert!(!told.iter().any(item), "{told:?}");
     ben.read().await;
-    assert_eq!(viewing(&ben, &conversation), [id::<TeammateId>("ada"); 0]);
+    assert!(viewing(&ben, &conversation).is_empty());
 }
 
 #[tokio::test]

@@ -47,7 +47,9 @@ impl Directory {
     /// Without roles, which whoever ceased to be an admin may still know.
     pub(super) fn public(&self) -> Self {
         let mut public = self.clone();
-        public.teammates.values_mut().for_each(|teammate| teammate.role = None);
+        for teammate in public.teammates.values_mut() {
+            teammate.role = None;
+        }
         public
     }
 }
