@@ -116,6 +116,11 @@ impl Presence {
         self.at.remove(conversation).is_some()
     }
 
+    /// Somebody is at a conversation.
+    pub fn is_at(&self, conversation: &ConversationId) -> bool {
+        self.at.contains_key(conversation)
+    }
+
     /// Where somebody is.
     pub fn attended(&self) -> Vec<ConversationId> {
         self.at.keys().cloned().collect()

@@ -12,9 +12,10 @@ use super::fanout::{self, Shared, Told};
 use super::keeper::Keeper;
 use super::registry::Key;
 use crate::clock;
+use crate::domain::access::Staff;
 use crate::domain::audience::Audience;
 use crate::domain::conversation::{Conversation, State};
-use crate::domain::event::Event;
+use crate::domain::event::{Change, Event};
 use crate::domain::organization::Organization;
 use crate::domain::presence::Presence;
 
@@ -129,11 +130,48 @@ impl Keeper {
                 }
             }
         }
+        self.tell_newcomers(event, before);
         let shown = |of: &Organization| of.profile().map(|of| (of.features.viewing, of.features.typing));
         if shown(before) != shown(&self.organization) {
             for conversation in self.presence.attended() {
                 self.tell_presence(&conversation, None);
             }
+        }
+    }
+
+    /// Into whose view a conversation came hears who is at it; a row alone does not say.
+    fn tell_newcomers(&self, event: &Event, before: &Organization) {
+        let for_all = event.changes.iter().any(|change| match change {
+            Change::Teammate(_) | Change::Team(_) | Change::Endpoint(_) => true,
+            Change::Organization(_)
+            | Change::Contact(_)
+            | Change::Tag { .. }
+            | Change::Conversation(_)
+            | Change::Item(_)
+            | Change::Mark { .. } => false,
+        });
+        let regrouped = event.conversations().filter(|change| {
+            change.before.as_ref().is_some_and(|before| before.members != change.after.members)
+        });
+        let regrouped = regrouped.map(|change| change.after.id.clone()).filter(|id| self.presence.is_at(id));
+        let concerned = if for_all { self.presence.attended() } else { regrouped.collect() };
+        for id in concerned {
+            let (Some(was), Some(is)) = (before.conversation(&id), self.organization.conversation(&id))
+            else {
+                continue;
+            };
+            let (saw, sees) = (before.staff(was), self.organization.staff(is));
+            let new = match (saw, sees) {
+                (Staff::Everyone, _) => continue,
+                (Staff::These(saw), sees) => &self.organization.members_of(sees) - &saw,
+            };
+            if new.is_empty() {
+                continue;
+            }
+            let Some(profile) = self.organization.profile() else { return };
+            let push = Push::Presence(self.presence.of(&id, profile.features));
+            let frame = Shared::fleeting(push, Some(is.clone()));
+            self.told_presence(fanout::tell(&self.registry, &Audience::These(new), &frame));
         }
     }
 

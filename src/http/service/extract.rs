@@ -1,6 +1,7 @@
 //! Reading a request: its path, its query, its body. What cannot be read becomes a problem that names the place.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -11,11 +12,16 @@ use axum::http::{HeaderValue, StatusCode};
 use rotunda_protocol::refusal::Refusal;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use tokio::time::timeout;
 
 use super::problem::Problem;
 
 /// The largest body of a request, in bytes: an organization of some thousand teammates and endpoints.
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// From a request's last header to the end of its body: half a body must not hold a descriptor, and Twilio's
+/// webhooks are read before it is known whether Twilio sent them.
+const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The ids in a path.
 pub(super) struct At<T>(pub T);
@@ -79,7 +85,10 @@ async fn whole<S: Send + Sync>(
     if request.headers().get(CONTENT_TYPE).is_some_and(|given| !is(given, expected)) {
         return Err(Problem::other_content_type(expected));
     }
-    Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))
+    match timeout(BODY_TIME_MAX, Bytes::from_request(request, state)).await {
+        Ok(read) => read.map_err(|rejection| unread(&rejection)),
+        Err(_) => Err(Problem::too_slow()),
+    }
 }
 
 /// A content type is the expected one, whatever its parameters.
@@ -151,6 +160,15 @@ mod tests {
             assert_eq!(problem.status, status);
             assert!(problem.title.contains(place), "{}", problem.title);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let began = tokio::time::Instant::now();
+        let never =
+            axum::body::Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        let Err(problem) = Form::from_request(Request::new(never), &()).await else { panic!("read") };
+        assert_eq!((problem.status, began.elapsed()), (408, BODY_TIME_MAX));
     }
 
     #[test]

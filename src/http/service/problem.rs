@@ -62,6 +62,15 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", title, detail)
     }
 
+    /// 408: the body did not come in time.
+    pub fn too_slow() -> Self {
+        let title = "The body did not arrive in time";
+        let mut problem =
+            Self::new(StatusCode::REQUEST_TIMEOUT, "too_slow", title, "Send it again, all at once.");
+        problem.retry = true;
+        problem
+    }
+
     /// 413: more than the limit.
     pub fn too_large(bytes_max: usize) -> Self {
         let title = format!("The body is larger than {bytes_max} bytes");

@@ -10,7 +10,7 @@ use rotunda_protocol::push::{Push, TypingMode};
 use rotunda_protocol::refusal::Refusal;
 
 use super::member::Member;
-use super::practice::{Practice, id};
+use super::practice::{Practice, id, principal};
 
 /// Reads until comings and goings are told.
 async fn told_here(member: &mut Member) {
@@ -138,5 +138,36 @@ async fn what_is_opened_and_closed_at_once_is_closed() {
     let item = |frame: &ServerFrame| matches!(frame, ServerFrame::Push { push: Push::Item { .. }, .. });
     assert!(!told.iter().any(item), "{told:?}");
     ben.read().await;
-    assert_eq!(viewing(&ben, &conversation), Vec::<TeammateId>::new());
+    assert!(viewing(&ben, &conversation).is_empty());
+}
+
+#[tokio::test]
+async fn into_whose_view_a_conversation_comes_sees_who_is_at_it() {
+    let mut practice = Practice::new().await;
+    let conversation = practice.receive("+14155550101", "+14155550999", "hi").await;
+    let mut ben = practice.join("ben", Codec::Json).await.unwrap();
+    let mut dee = practice.join("dee", Codec::Json).await.unwrap();
+    let mut eve = practice.join("eve", Codec::Json).await.unwrap();
+    ben.read().await;
+    ben.open(&conversation).await.unwrap().unwrap();
+    let members = vec![principal("teammate:dee")];
+    practice.service(Command::AddMembers { conversation: conversation.clone(), members }).await.unwrap();
+    let members = vec![id("eve")];
+    let join = Command::UpdateTeam { team: id("desk"), name: None, add: members, remove: Vec::new() };
+    practice.service(join).await.unwrap();
+    let through = Command::UpdateEndpoint {
+        endpoint: id("ben-direct"),
+        label: None,
+        owner: None,
+        members: Some(vec![principal("team:desk")]),
+        auto_assign: None,
+        force: false,
+    };
+    practice.service(through).await.unwrap();
+    dee.read().await;
+    eve.read().await;
+    assert_eq!(
+        (viewing(&dee, &conversation), viewing(&eve, &conversation)),
+        (vec![id("ben")], vec![id("ben")])
+    );
 }

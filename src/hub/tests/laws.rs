@@ -257,6 +257,7 @@ impl World {
             let who = &self.members[n].teammate;
             if self.members[n].is_here() {
                 assert_eq!(shows, fresh, "{who} (member {n}) shows something else than a fresh list");
+                self.check_directory(n).await;
                 self.check_items(n).await;
                 self.members[n].presence.values().for_each(|at| self.model.check_present(at));
             } else {
@@ -282,6 +283,33 @@ impl World {
             }
             member.list_all(&mailboxes).await;
         }
+    }
+
+    /// It knows of the organization, and of who is at conversations, what who comes anew is told.
+    async fn check_directory(&mut self, n: usize) {
+        let who = self.members[n].teammate.clone();
+        let mut anew = self.practice.join(who.as_str(), Codec::Json).await.unwrap();
+        // Everything that was sent to the room before has been told.
+        assert_eq!(
+            anew.ask(Ask::Counts { mailboxes: Vec::new() }).await.map(|told| told.is_ok()),
+            Some(true)
+        );
+        self.read(n).await;
+        anew.read().await;
+        let (member, who) = (&self.members[n], &who);
+        assert_eq!(member.directory.public(), anew.directory.public(), "{who} (member {n})");
+        // What one does oneself is not told to the session that did it.
+        let others = |of: &Member| -> Vec<_> {
+            let others = of.presence.values().cloned().map(|mut at| {
+                at.viewing.retain(|other| other != who);
+                at.typing.retain(|other| other.teammate != *who);
+                at
+            });
+            others.filter(|at| !at.viewing.is_empty() || !at.typing.is_empty()).collect()
+        };
+        // Of conversations that it has not listed yet it may not know all; but it shows nobody who is not there.
+        let (shown, there) = (others(member), others(&anew));
+        assert!(shown.iter().all(|at| there.contains(at)), "{who} (member {n}): {shown:?}, not {there:?}");
     }
 
     /// The items of what is open are all there (B36).

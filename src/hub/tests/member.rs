@@ -9,8 +9,9 @@ use rotunda_protocol::ask::{Ask, Told};
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::{Command, Done};
 use rotunda_protocol::conversation::{Conversation, Mark};
+use rotunda_protocol::directory::{Endpoint, Organization, Team, Teammate};
 use rotunda_protocol::frame::{Answer, Cursor, ServerFrame, Start};
-use rotunda_protocol::id::{ConversationId, TeammateId};
+use rotunda_protocol::id::{ConversationId, EndpointId, TeamId, TeammateId};
 use rotunda_protocol::item::Item;
 use rotunda_protocol::principal::{Mailbox, Principal};
 use rotunda_protocol::push::{Access, CatchUp, ConversationPresence, Marked, Push};
@@ -19,6 +20,39 @@ use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 
 use crate::hub::Seat;
 use crate::hub::send_queue::{Next, SendQueue};
+
+/// What a client knows of the organization besides conversations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Directory {
+    organization: Option<Organization>,
+    teammates: BTreeMap<TeammateId, Teammate>,
+    teams: BTreeMap<TeamId, Team>,
+    endpoints: BTreeMap<EndpointId, Endpoint>,
+}
+
+impl Directory {
+    fn apply(&mut self, state: &CatchUp) {
+        if state.organization.is_some() {
+            self.organization.clone_from(&state.organization);
+        }
+        self.teammates.extend(state.teammates.iter().map(|new| (new.id.clone(), new.clone())));
+        self.teams.extend(state.teams.iter().map(|new| (new.id.clone(), new.clone())));
+        self.set_endpoints(&state.endpoints);
+    }
+
+    fn set_endpoints(&mut self, endpoints: &[Endpoint]) {
+        self.endpoints = endpoints.iter().map(|new| (new.id.clone(), new.clone())).collect();
+    }
+
+    /// Without roles, which whoever ceased to be an admin may still know.
+    pub(super) fn public(&self) -> Self {
+        let mut public = self.clone();
+        for teammate in public.teammates.values_mut() {
+            teammate.role = None;
+        }
+        public
+    }
+}
 
 /// One teammate's client.
 pub(super) struct Member {
@@ -31,6 +65,7 @@ pub(super) struct Member {
     pub(super) marks: BTreeMap<ConversationId, Mark>,
     pub(super) items: BTreeMap<(ConversationId, u32), Item>,
     pub(super) access: Access,
+    pub(super) directory: Directory,
     pub(super) presence: BTreeMap<ConversationId, ConversationPresence>,
     pub(super) here: BTreeSet<TeammateId>,
     /// It has to list, because it was told to, or because something was granted as a whole.
@@ -58,6 +93,7 @@ impl Member {
             marks: BTreeMap::new(),
             items: BTreeMap::new(),
             access: Access::default(),
+            directory: Directory::default(),
             presence: BTreeMap::new(),
             here: BTreeSet::new(),
             must_list: false,
@@ -189,6 +225,7 @@ impl Member {
     }
 
     fn start_over(&mut self) {
+        self.directory = Directory::default();
         self.rows.clear();
         self.marks.clear();
         self.items.clear();
@@ -198,6 +235,7 @@ impl Member {
 
     fn apply_state(&mut self, state: &CatchUp) {
         self.set_access(&state.access);
+        self.directory.apply(state);
         for listed in &state.conversations {
             self.put_row(&listed.conversation);
             self.put_mark(&listed.conversation.id, listed.mark);
@@ -221,9 +259,12 @@ impl Member {
             Push::Conversation { conversation, .. } => self.put_row(conversation),
             Push::Item { item } => self.put_item(item),
             Push::Gone { conversation } => self.drop_row(conversation),
-            Push::Scope { access, .. } => {
+            Push::Scope { access, endpoints, revoked, .. } => {
                 self.set_access(access);
-                self.presence.retain(|at, _| self.rows.contains_key(at));
+                self.directory.set_endpoints(endpoints);
+                if *revoked != Access::default() {
+                    self.presence.retain(|at, _| self.rows.contains_key(at));
+                }
             }
             Push::Mark(Marked { conversation, mark }) => self.put_mark(conversation, *mark),
             Push::Presence(at) => {
@@ -233,7 +274,17 @@ impl Member {
                 self.here.extend(came.iter().cloned());
                 self.here.retain(|teammate| !went.contains(teammate));
             }
-            Push::Teammate { .. } | Push::Team { .. } | Push::Endpoint { .. } | Push::Organization { .. } => {
+            Push::Teammate { teammate } => {
+                self.directory.teammates.insert(teammate.id.clone(), teammate.clone());
+            }
+            Push::Team { team } => {
+                self.directory.teams.insert(team.id.clone(), team.clone());
+            }
+            Push::Endpoint { endpoint } => {
+                self.directory.endpoints.insert(endpoint.id.clone(), endpoint.clone());
+            }
+            Push::Organization { organization } => {
+                self.directory.organization = Some(organization.clone());
             }
         }
     }
