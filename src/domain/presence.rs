@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use rotunda_protocol::Millis;
 use rotunda_protocol::directory::Features;
 use rotunda_protocol::id::{ConversationId, SessionId, TeammateId};
@@ -27,6 +27,10 @@ struct Attendance {
 pub struct Presence {
     here: OrdMap<TeammateId, u32>,
     at: OrdMap<ConversationId, OrdMap<SessionId, Attendance>>,
+    /// Where each session is, for when it goes.
+    of: OrdMap<SessionId, OrdSet<ConversationId>>,
+    /// Who stops typing when, the earliest first: looked at after every batch of a room.
+    due: OrdSet<(Millis, ConversationId, SessionId)>,
 }
 
 impl Presence {
@@ -52,8 +56,7 @@ impl Presence {
 
     /// A session of a teammate went, from everywhere it was: the conversations at which something changed.
     pub fn depart(&mut self, teammate: &TeammateId, session: &SessionId) -> Vec<ConversationId> {
-        let at: Vec<_> =
-            self.at.iter().filter(|(_, who)| who.contains_key(session)).map(|(id, _)| id.clone()).collect();
+        let at: Vec<_> = self.of.get(session).into_iter().flatten().cloned().collect();
         for conversation in &at {
             self.close(conversation, session);
         }
@@ -94,26 +97,25 @@ impl Presence {
 
     /// A session has stopped typing.
     pub fn idle(&mut self, conversation: &ConversationId, session: &SessionId) -> bool {
-        let Some(who) = self.at.get_mut(conversation) else { return false };
-        let Some(attendance) = who.get_mut(session) else { return false };
-        let changed = attendance.typing.take().is_some();
-        self.forget_if_nothing(conversation, session);
-        changed
+        let known = self.at.get(conversation).and_then(|who| who.get(session));
+        let Some(before) = known.filter(|at| at.typing.is_some()).cloned() else { return false };
+        let after = Attendance { typing: None, ..before };
+        self.put(conversation, session, Some(after).filter(|at| at.viewing));
+        true
     }
 
     /// A session is no longer at a conversation.
     pub fn close(&mut self, conversation: &ConversationId, session: &SessionId) -> bool {
-        let Some(who) = self.at.get_mut(conversation) else { return false };
-        let changed = who.remove(session).is_some();
-        if who.is_empty() {
-            self.at.remove(conversation);
-        }
-        changed
+        self.put(conversation, session, None)
     }
 
     /// Nobody is at a conversation any more. True if somebody was.
     pub fn clear(&mut self, conversation: &ConversationId) -> bool {
-        self.at.remove(conversation).is_some()
+        let there: Vec<_> = self.at.get(conversation).into_iter().flat_map(OrdMap::keys).cloned().collect();
+        for session in &there {
+            self.close(conversation, session);
+        }
+        !there.is_empty()
     }
 
     /// Somebody is at a conversation.
@@ -128,11 +130,8 @@ impl Presence {
 
     /// Typing that was not renewed ends. The conversations at which something changed.
     pub fn expire(&mut self, now: Millis) -> Vec<ConversationId> {
-        let due: Vec<(ConversationId, SessionId)> = self
-            .typing_until()
-            .filter(|(_, _, until)| *until <= now)
-            .map(|(conversation, session, _)| (conversation.clone(), session.clone()))
-            .collect();
+        let due = self.due.iter().take_while(|(until, ..)| *until <= now);
+        let due: Vec<_> = due.map(|(_, at, session)| (at.clone(), session.clone())).collect();
         let mut changed = BTreeSet::new();
         for (conversation, session) in due {
             self.idle(&conversation, &session);
@@ -143,7 +142,7 @@ impl Presence {
 
     /// When something expires next.
     pub fn next_expiry(&self) -> Option<Millis> {
-        self.typing_until().map(|(_, _, until)| until).min()
+        self.due.get_min().map(|(until, ..)| *until)
     }
 
     /// Whoever may no longer see a conversation is no longer at it (B10). The conversations at which something
@@ -204,29 +203,52 @@ impl Presence {
         teammate: &TeammateId,
         change: impl FnOnce(&mut Attendance),
     ) -> bool {
-        let who = self.at.entry(conversation.clone()).or_default();
         let blank = Attendance { teammate: teammate.clone(), viewing: false, typing: None };
-        let before = who.get(session).cloned();
+        let before = self.at.get(conversation).and_then(|who| who.get(session)).cloned();
         let mut after = before.clone().unwrap_or(blank);
         change(&mut after);
         let changed = before.as_ref() != Some(&after);
-        who.insert(session.clone(), after);
+        self.put(conversation, session, Some(after));
         changed
     }
 
-    fn forget_if_nothing(&mut self, conversation: &ConversationId, session: &SessionId) {
-        let attendance = self.at.get(conversation).and_then(|who| who.get(session));
-        if attendance.is_some_and(|at| !at.viewing && at.typing.is_none()) {
-            self.close(conversation, session);
+    /// The one place where somebody comes to be somewhere, or no longer is. True if they were there before.
+    fn put(&mut self, conversation: &ConversationId, session: &SessionId, after: Option<Attendance>) -> bool {
+        let due = |(_, until): (TypingMode, Millis)| (until, conversation.clone(), session.clone());
+        let typing = after.as_ref().and_then(|after| after.typing);
+        let is_there = after.is_some();
+        let before = match after {
+            Some(after) => self.at.entry(conversation.clone()).or_default().insert(session.clone(), after),
+            None => {
+                remove_from(&mut self.at, conversation, |who| (who.remove(session), who.is_empty())).flatten()
+            }
+        };
+        if let Some(typed) = before.as_ref().and_then(|before| before.typing) {
+            self.due.remove(&due(typed));
         }
+        if let Some(types) = typing {
+            self.due.insert(due(types));
+        }
+        if is_there {
+            self.of.entry(session.clone()).or_default().insert(conversation.clone());
+        } else {
+            remove_from(&mut self.of, session, |at| (at.remove(conversation), at.is_empty()));
+        }
+        before.is_some()
     }
+}
 
-    fn typing_until(&self) -> impl Iterator<Item = (&ConversationId, &SessionId, Millis)> {
-        self.at.iter().flat_map(|(conversation, who)| {
-            who.iter()
-                .filter_map(move |(session, at)| at.typing.map(|(_, until)| (conversation, session, until)))
-        })
+/// Removes from an entry of a map, and the entry once nothing is left in it.
+fn remove_from<K: Ord + Clone, V: Clone, T>(
+    map: &mut OrdMap<K, V>,
+    key: &K,
+    remove: impl FnOnce(&mut V) -> (T, bool),
+) -> Option<T> {
+    let (removed, empty) = remove(map.get_mut(key)?);
+    if empty {
+        map.remove(key);
     }
+    Some(removed)
 }
 
 #[cfg(test)]
@@ -276,6 +298,29 @@ mod tests {
         assert_eq!(presence.moves_since(&both), (vec![], vec![ada.clone()]));
         assert!(presence.of(&conversation, ALL).viewing.is_empty());
         assert!(presence.at.is_empty() && presence.here.is_empty());
+        assert!(presence.of.is_empty() && presence.due.is_empty());
+    }
+
+    #[test]
+    fn the_next_end_of_typing_is_known_however_many_are_here_and_nothing_of_it_is_left_behind() {
+        let mut presence = Presence::default();
+        let sessions: Vec<SessionId> = (0..3).map(|n| id(&format!("s{n}"))).collect();
+        let (conversation, other): (ConversationId, ConversationId) = (id("c"), id("d"));
+        for (n, session) in (0..).zip(&sessions) {
+            presence.view(&conversation, session, &id("ada"));
+            presence.typing(&conversation, session, &id("ada"), TypingMode::Reply, n);
+            presence.typing(&other, session, &id("ada"), TypingMode::Note, n);
+        }
+        // Renewed, stopped, gone, archived.
+        presence.typing(&conversation, &sessions[0], &id("ada"), TypingMode::Reply, 10);
+        assert_eq!(presence.next_expiry(), Some(TYPING_FOR), "of the other conversation");
+        assert!(presence.idle(&other, &sessions[0]));
+        assert_eq!(presence.next_expiry(), Some(1 + TYPING_FOR));
+        assert_eq!(presence.depart(&id("ada"), &sessions[1]), [conversation.clone(), other.clone()]);
+        assert_eq!(presence.next_expiry(), Some(2 + TYPING_FOR));
+        assert!(presence.clear(&other) && presence.clear(&conversation));
+        assert_eq!(presence.next_expiry(), None);
+        assert!(presence.at.is_empty() && presence.of.is_empty());
     }
 
     #[test]
