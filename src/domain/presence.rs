@@ -43,7 +43,7 @@ impl Presence {
     /// comings and goings it is told later continue from it.
     #[must_use]
     pub fn as_told(&self, told: &Self) -> Self {
-        Self { here: told.here.clone(), at: self.at.clone() }
+        Self { here: told.here.clone(), ..self.clone() }
     }
 
     /// Who is here and was not in `before`, and who was and is not any more.
