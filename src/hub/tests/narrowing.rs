@@ -22,13 +22,14 @@ fn set_members(endpoint: &str, members: &[&str]) -> Command {
 
 /// What a frame tells of a teammate.
 fn told_of(frame: &ServerFrame, who: &str) -> Option<Teammate> {
-    match frame {
-        ServerFrame::Push { push: Push::Teammate { teammate }, .. } => Some(teammate),
-        ServerFrame::CatchUp { state, .. } => state.teammates.iter().find(|other| other.id == id(who)),
-        _ => None,
-    }
-    .filter(|teammate| teammate.id == id(who))
-    .cloned()
+    let told = if let ServerFrame::Push { push: Push::Teammate { teammate }, .. } = frame {
+        Some(teammate)
+    } else if let ServerFrame::CatchUp { state, .. } = frame {
+        state.teammates.iter().find(|other| other.id == id(who))
+    } else {
+        None
+    };
+    told.filter(|teammate| teammate.id == id(who)).cloned()
 }
 
 #[tokio::test]
