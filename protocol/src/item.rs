@@ -73,6 +73,18 @@ pub enum Content {
 }
 
 impl Content {
+    /// About how many bytes it says.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Message { body, media, .. } => body.len() + media.iter().map(String::len).sum::<usize>(),
+            Self::Note { body } => body.len(),
+            Self::Call { outcome, .. } => outcome.len(),
+            Self::Voicemail { recording, transcript, .. } => {
+                recording.as_ref().map_or(0, String::len) + transcript.as_ref().map_or(0, String::len)
+            }
+        }
+    }
+
     /// What it is, without what it says.
     pub fn kind(&self) -> ItemKind {
         match self {

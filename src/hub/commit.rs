@@ -148,7 +148,10 @@ impl Keeper {
     async fn found(&mut self) {
         match self.room.services.store.load(&self.room.organization).await {
             Ok(image) => self.cursors = load(self.room.organization.clone(), image).cursors,
-            Err(error) => tracing::error!(%error, "a new organization cannot be read back yet"),
+            Err(error) => {
+                tracing::error!(%error, "a new organization cannot be read back yet");
+                self.in_doubt = Some(tokio::time::Instant::now() + FIND_OUT_EVERY);
+            }
         }
     }
 
@@ -175,8 +178,14 @@ impl Keeper {
     /// Looks whether an append that the database did not confirm is in its log; if so, everybody hears of it.
     async fn find_out(&mut self) -> Result<(), StoreError> {
         if self.in_doubt.is_some() {
-            self.follow().await?;
             self.in_doubt = None;
+            if self.cursors.is_none() && self.organization.profile().is_some() {
+                self.found().await;
+            }
+            if let Err(error) = self.follow().await {
+                self.in_doubt = Some(tokio::time::Instant::now());
+                return Err(error);
+            }
         }
         Ok(())
     }

@@ -89,10 +89,8 @@ impl Keeper {
             match input {
                 Input::Command(pending) => commands.push(pending),
                 Input::Join(join, reply) => {
-                    let joined = self.join(join);
-                    if let Err(Ok(abandoned)) = reply.send(joined) {
-                        self.leave(abandoned.key);
-                    }
+                    // A session that is gone by now gives its place back.
+                    drop(reply.send(self.join(join)));
                 }
                 Input::Leave(key) => self.leave(key),
                 Input::Open(key, conversation, done) => {
@@ -117,6 +115,9 @@ impl Keeper {
         if !self.organization.is_active(&join.teammate) {
             return Err(NotJoined::Unknown);
         }
+        if self.cursors.is_none() {
+            return Err(NotJoined::Unavailable);
+        }
         if self.registry.keys_of(&join.teammate).len() >= self.room.services.limits.sessions_per_teammate_max
         {
             return Err(NotJoined::TooManySessions);
@@ -129,7 +130,7 @@ impl Keeper {
             self.view(key, conversation);
         }
         self.publish();
-        Ok(Joined { key })
+        Ok(Joined { key, room: Some(self.room.inputs.clone()) })
     }
 
     fn leave(&mut self, key: Key) {

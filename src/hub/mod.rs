@@ -38,7 +38,7 @@ use rotunda_protocol::frame::{Cursor, Ref};
 use rotunda_protocol::id::{ConversationId, OrganizationId, SessionId, TeammateId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
-use tokio::sync::{OnceCell, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot};
 
 use self::place::Place;
 use self::registry::Key;
@@ -93,9 +93,26 @@ pub struct Joining {
     pub open: Vec<ConversationId>,
 }
 
-/// A room has given a session its place.
-pub struct Joined {
+/// A room has given a session its place. Whoever drops it unused gives the place back.
+struct Joined {
     key: Key,
+    room: Option<mpsc::Sender<Input>>,
+}
+
+impl Joined {
+    /// The place is taken: whoever takes it gives it back.
+    fn take(mut self) -> Key {
+        self.room = None;
+        self.key
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        if let Some(room) = &self.room {
+            room::leave(room, self.key);
+        }
+    }
 }
 
 /// Why a session may not join.
@@ -141,9 +158,9 @@ impl Hub {
                 Err(_) => None,
             };
             if let Some(answer) = answer {
-                let Joined { key } = answer?;
+                let joined = answer?;
                 tracing::debug!(%session, device, "joined");
-                let seat = Seat::new(Place::new(room, key, session, teammate, codec, queue));
+                let seat = Seat::new(Place::new(room, joined.take(), session, teammate, codec, queue));
                 seat.welcome(cursor.as_deref(), &open).await;
                 return Ok(seat);
             }

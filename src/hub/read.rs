@@ -16,6 +16,9 @@ use crate::domain::list::{self, Selection};
 use crate::domain::organization::Organization;
 use crate::store::{ArchivedQuery, Needs, StoreError};
 
+/// Text of one page of items, in bytes: with more, the page ends early, and the next one goes on. Answers that
+/// wait for a client that does not read are few, and each is small.
+const PAGE_BYTES_MAX: usize = 128 * 1024;
 /// Mailboxes that one question may count.
 const COUNTS_MAX: usize = 200;
 
@@ -187,7 +190,15 @@ pub(super) async fn items(
         .await
         .map_err(|error| fault(room, &error))?;
     let seq = view.organization.seq();
-    Ok(found.into_iter().filter(|(_, at)| *at <= seq).map(|(item, _)| item).collect())
+    let mut page: Vec<Item> = found.into_iter().filter(|(_, at)| *at <= seq).map(|(item, _)| item).collect();
+    let mut left = PAGE_BYTES_MAX;
+    let kept = page.iter().rev().take_while(|item| {
+        let fits = left > 0;
+        left = left.saturating_sub(item.content.bytes());
+        fits
+    });
+    let cut = page.len() - kept.count();
+    Ok(page.split_off(cut))
 }
 
 /// Who may see a conversation, and through which entries of its access list.

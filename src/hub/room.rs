@@ -10,6 +10,7 @@ use rotunda_protocol::frame::{Ref, Signal};
 use rotunda_protocol::id::{ConversationId, OrganizationId, SessionId, TeammateId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::cursor::Cursors;
@@ -118,6 +119,14 @@ impl Room {
     /// The newest snapshot.
     pub(super) fn view(&self) -> Arc<View> {
         self.view.load_full()
+    }
+}
+
+/// A session goes. Leaving must not get lost in a busy room; only a closed one has no use for it.
+pub(super) fn leave(room: &mpsc::Sender<Input>, key: Key) {
+    if let Err(TrySendError::Full(leave)) = room.try_send(Input::Leave(key)) {
+        let room = room.clone();
+        tokio::spawn(async move { drop(room.send(leave).await) });
     }
 }
 

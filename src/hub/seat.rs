@@ -15,7 +15,7 @@ use super::place::Place;
 use super::registry::OPEN_MAX;
 use super::room::{Input, Pending};
 use super::send_queue::Permit;
-use super::{commit, greeting, read, refused};
+use super::{commit, greeting, read, refused, room};
 
 /// How often a question is answered anew because the teammate's access narrowed meanwhile.
 const ANSWERS_MAX: u32 = 3;
@@ -185,14 +185,6 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let leave = Input::Leave(self.0.key);
-        match self.0.room.inputs.try_send(leave) {
-            Ok(()) | Err(TrySendError::Closed(_)) => {}
-            Err(TrySendError::Full(leave)) => {
-                let inputs = self.0.room.inputs.clone();
-                // Leaving must not get lost in a busy room; only a closed one has no use for it.
-                tokio::spawn(async move { drop(inputs.send(leave).await) });
-            }
-        }
+        room::leave(&self.0.room.inputs, self.0.key);
     }
 }

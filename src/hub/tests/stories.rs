@@ -297,3 +297,50 @@ async fn b36_items_of_what_changes_while_a_session_resumes_are_not_left_out() {
     ada.read().await;
     assert!(ada.items.contains_key(&(conversation, 2)) || ada.starts.last() == Some(&Start::Reset));
 }
+
+#[tokio::test]
+async fn a_page_of_long_items_ends_early_and_the_next_one_goes_on() {
+    let mut practice = Practice::new().await;
+    let conversation = practice.receive("+14155550100", "+14155550999", "hi").await;
+    for _ in 0..30 {
+        let note = Command::PostNote { conversation: conversation.clone(), body: "x".repeat(16_000) };
+        practice.teammate("ben", note).await.unwrap();
+    }
+    let (mut before, mut numbers) = (u32::MAX, Vec::new());
+    loop {
+        let ask = Ask::History { conversation: conversation.clone(), before, limit: 200 };
+        let Ok(Told::History { items }) = practice.hub.ask(&practice.organization, &id("ben"), ask).await
+        else {
+            panic!("no history")
+        };
+        assert!(items.len() <= 10, "{} long items at once", items.len());
+        let Some(first) = items.first() else { break };
+        before = first.number;
+        numbers.extend(items.iter().rev().map(|item| item.number));
+    }
+    assert_eq!(numbers, (1..=31).rev().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_session_that_goes_while_it_joins_leaves_nothing_behind() {
+    let practice = Practice::new().await;
+    for _ in 0..50 {
+        let mut joining = Box::pin(practice.join("ben", Codec::Json));
+        // Somewhere in the middle of it the connection is lost.
+        for _ in 0..3 {
+            let polled =
+                std::future::poll_fn(|context| std::task::Poll::Ready(joining.as_mut().poll(context))).await;
+            if polled.is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(joining);
+    }
+    let mut ada = practice.join("ada", Codec::Json).await.unwrap();
+    let expected = std::collections::BTreeSet::from([id("ada")]);
+    while ada.here != expected {
+        ada.wait().await;
+        ada.read().await;
+    }
+}
