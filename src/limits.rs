@@ -11,6 +11,12 @@ pub struct Limits {
     /// Sockets on this node. Each takes a file descriptor, and the usual hard limit is 20,000 of them.
     /// One more is answered with 503 before it is upgraded.
     pub connections_max: usize,
+    /// Connections that are no sessions, or not yet. More wait to be accepted; together with the sockets they stay
+    /// below the limit of descriptors.
+    pub plain_connections_max: usize,
+    /// How long a connection may go without becoming a session, whatever is asked on it: so there is always one that
+    /// ends, however its peer reads.
+    pub plain_time_max: Duration,
     /// A client's frame or message, in bytes: the longest message of a conversation with room around it.
     pub frame_bytes_max: usize,
     /// What the parser reads at once and keeps for each idle connection, in bytes. Frames of clients are small.
@@ -51,6 +57,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 18_000,
+            plain_connections_max: 1_500,
+            plain_time_max: Duration::from_secs(30),
             frame_bytes_max: 64 * 1024,
             read_buffer_bytes: 1024,
             queue_bytes_max: 256 * 1024,

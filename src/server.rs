@@ -58,7 +58,6 @@ impl Server {
         metrics: Arc<Metrics>,
         others: Router,
     ) -> Result<Running, StartError> {
-        let header_time_max = limits.header_time_max;
         let sessions = Arc::new(Sessions {
             tokens: config.tokens.tokens()?,
             live: Live::new(limits.connections_max),
@@ -71,7 +70,13 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let router = http::router(Arc::new(gate), others);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let served = Served { router, header_time_max, metrics, stop: stop.clone(), tasks: tasks.clone() };
+        let served = Served {
+            router,
+            limits: sessions.limits.clone(),
+            metrics,
+            stop: stop.clone(),
+            tasks: tasks.clone(),
+        };
         tasks.spawn(served.run(listener));
         tracing::info!(%address, "listening");
         Ok(Running { address, sessions, stop, tasks })

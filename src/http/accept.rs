@@ -16,9 +16,11 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 
 /// Connections that the kernel holds until they are accepted: thousands come at once after a restart.
@@ -39,8 +41,8 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 pub struct Served {
     /// Who answers.
     pub router: Router,
-    /// From a request's first byte to its last header.
-    pub header_time_max: Duration,
+    /// What a connection is granted.
+    pub limits: Limits,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Then open requests are answered, and nothing new begins.
@@ -52,11 +54,16 @@ pub struct Served {
 impl Served {
     /// Accepts connections and serves them, until `stop`.
     pub async fn run(self, listener: TcpListener) {
-        while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
+        let places = Arc::new(Semaphore::new(self.limits.plain_connections_max));
+        while let Some(accepted) = self.stop.run_until_cancelled(next(&listener, &places)).await {
             match accepted {
-                Ok((stream, peer)) => {
-                    let (router, stop) = (self.router.clone(), self.stop.clone());
-                    self.tasks.spawn(serve_one((stream, peer), router, self.header_time_max, stop));
+                Ok((connection, place)) => {
+                    let served =
+                        serve_one(connection, self.router.clone(), self.limits.clone(), self.stop.clone());
+                    self.tasks.spawn(async move {
+                        served.await;
+                        drop(place);
+                    });
                 }
                 Err(error) => self.failed(&error).await,
             }
@@ -72,6 +79,15 @@ impl Served {
     }
 }
 
+/// The next connection, once there is a place for it; who comes meanwhile waits in the backlog.
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<((TcpStream, SocketAddr), OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    Ok((listener.accept().await?, place))
+}
+
 /// Whether an error concerns a connection that came, and not the listener.
 fn of_one_connection(error: &io::Error) -> bool {
     matches!(
@@ -83,7 +99,7 @@ fn of_one_connection(error: &io::Error) -> bool {
 async fn serve_one(
     (stream, peer): (TcpStream, SocketAddr),
     router: Router,
-    header_time_max: Duration,
+    limits: Limits,
     stop: CancellationToken,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
@@ -96,17 +112,20 @@ async fn serve_one(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_time_max)
+        .header_read_timeout(limits.header_time_max)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    let served = if let Some(served) = stop.run_until_cancelled(connection.as_mut()).await {
-        served
-    } else {
-        connection.as_mut().graceful_shutdown();
-        connection.await
+    let enough = stop.run_until_cancelled(tokio::time::sleep(limits.plain_time_max));
+    let served = tokio::select! {
+        served = connection.as_mut() => Ok(served),
+        _ = enough => {
+            // What is being answered is answered, unless its peer does not read.
+            connection.as_mut().graceful_shutdown();
+            tokio::time::timeout(limits.linger, connection).await
+        }
     };
-    if let Err(error) = served {
+    if let Ok(Err(error)) = served {
         tracing::debug!(%error, "connection ended");
     }
 }
@@ -125,15 +144,47 @@ mod tests {
     }
 
     fn served(header_time_max: Duration) -> Server {
+        served_within(Limits { header_time_max, ..Limits::default() })
+    }
+
+    fn served_within(limits: Limits) -> Server {
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let router = Router::new().route("/", get(|| async { "here" }));
         let address = listener.local_addr().unwrap();
         let (metrics, stop_too, tasks_too) = (Metrics::new(), stop.clone(), tasks.clone());
-        let served = Served { router, header_time_max, metrics, stop: stop_too, tasks: tasks_too };
+        let served = Served { router, limits, metrics, stop: stop_too, tasks: tasks_too };
         tasks.spawn(served.run(listener));
         tasks.close();
         Server { address, stop, tasks }
+    }
+
+    /// Asks, and reads the answer and whatever follows it until the end.
+    async fn ask(stream: &mut TcpStream) -> String {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_becomes_no_session_ends() {
+        let plain_time_max = Duration::from_millis(100);
+        let served = served_within(Limits { plain_time_max, ..Limits::default() });
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        assert!(ask(&mut stream).await.ends_with("here"));
+        served.stop.cancel();
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_is_served_when_there_is_one() {
+        let (plain_connections_max, plain_time_max) = (1, Duration::from_millis(100));
+        let served = served_within(Limits { plain_connections_max, plain_time_max, ..Limits::default() });
+        let mut silent = TcpStream::connect(served.address).await.unwrap();
+        let mut waiting = TcpStream::connect(served.address).await.unwrap();
+        assert!(ask(&mut waiting).await.ends_with("here"));
+        assert_eq!(silent.read(&mut [0]).await.unwrap(), 0, "the one who held the place had to go first");
+        served.stop.cancel();
     }
 
     #[tokio::test]
