@@ -5,8 +5,8 @@ CARGO ?= cargo
 LISTEN ?= 127.0.0.1:4400
 DATA ?= rotunda-demo
 
-# Debian packages that the tests need. None yet: the tests bring everything along.
-PACKAGES :=
+# Debian packages that the tests need: they start servers of their own.
+PACKAGES := redis-server postgresql
 
 .PHONY: help run test measure packages lint unit
 

@@ -14,6 +14,7 @@ pub mod metrics;
 
 pub mod domain;
 
+pub mod bus;
 pub mod store;
 
 pub mod hub;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 9] = [
     &["clock", "limits", "metrics"],
     &["domain"],
-    &["store"],
+    &["store", "bus"],
     &["hub"],
     &["session"],
     &["config"],

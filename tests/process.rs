@@ -106,7 +106,7 @@ async fn kill_9_during_writes_loses_no_answered_command() {
                 sent += 1;
             }
             if let ServerFrame::Answer { r#ref, answer } = ben.frame().await {
-                let Answer::Done { done } = answer else { panic!("{answer:?}") };
+                let Answer::Done { done, .. } = answer else { panic!("{answer:?}") };
                 answered.push((r#ref, done));
             }
             if answered.len() == 30 {

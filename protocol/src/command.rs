@@ -491,6 +491,30 @@ pub enum Done {
     Organization,
 }
 
+/// What a command did, and what it took to make it true everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Outcome {
+    /// What it did.
+    #[serde(flatten)]
+    pub done: Done,
+    /// If somebody may see less because of it: how it was enforced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Revoked>,
+}
+
+/// A loss of access, enforced: no node writes anything more of what was lost to who lost it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Revoked {
+    /// Nodes that have the organization in memory and have applied the loss.
+    pub nodes: u32,
+    /// Nodes that did not answer, and may write nothing any more because their lease has run out.
+    pub lapsed: u32,
+    /// Sessions that lost something, on the nodes that answered.
+    pub sessions: u32,
+    /// From the moment when it was durable, in milliseconds.
+    pub took_ms: u32,
+}
+
 /// Somebody who was added to single conversations of an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StillMember {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::ask::{Ask, Told};
 use crate::close::CloseCode;
-use crate::command::{Command, Done};
+use crate::command::{Command, Done, Revoked};
 use crate::directory::Teammate;
 use crate::id::{ConversationId, OrganizationId, SessionId};
 use crate::push::{CatchUp, Push, TypingMode};
@@ -120,10 +120,13 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum Answer {
-    /// The command is durable.
+    /// The command is durable, and on every node whoever lost access by it is shown nothing more.
     Done {
         /// What it did.
         done: Done,
+        /// If somebody may see less because of it: how it was enforced.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revoked: Option<Revoked>,
     },
     /// The answer to a question.
     Told {
@@ -202,6 +205,12 @@ pub enum ServerFrame {
     },
     /// Nothing new; the hub is there.
     Beat,
+    /// Whether the node can make sure that what it shows is current. While it cannot, it pushes nothing and
+    /// refuses questions and commands as `unavailable`; when it can again, what was missed follows.
+    Freshness {
+        /// It can.
+        fresh: bool,
+    },
     /// The hub is about to close the connection.
     Closing {
         /// Why; the close frame carries its number.

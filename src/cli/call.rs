@@ -87,6 +87,7 @@ async fn answer(session: &mut Session, awaited: &Ref, frame: &ClientFrame) -> an
                 | ServerFrame::CatchUp { .. }
                 | ServerFrame::Resync { .. }
                 | ServerFrame::Beat
+                | ServerFrame::Freshness { .. }
                 | ServerFrame::Closing { .. },
             )
             | Err(_) => {}

@@ -1,6 +1,7 @@
 //! What is allowed, and what follows. Nothing here waits, locks, logs or reads a clock.
 
 pub mod event;
+pub mod node;
 
 pub mod address;
 pub mod conversation;

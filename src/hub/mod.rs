@@ -9,6 +9,7 @@ mod room;
 mod attendance;
 mod commit;
 mod fanout;
+pub mod lease;
 mod registry;
 
 mod greeting;
@@ -40,6 +41,7 @@ use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 use tokio::sync::{OnceCell, mpsc, oneshot};
 
+use self::lease::Lease;
 use self::place::Place;
 use self::registry::Key;
 use self::room::{Input, Join, Pending, Room};
@@ -62,6 +64,8 @@ pub struct Services {
     pub metrics: Arc<Metrics>,
     /// What is granted.
     pub limits: Limits,
+    /// Until when this node may show anything.
+    pub lease: Arc<Lease>,
 }
 
 /// The rooms that are open or opening.
@@ -137,7 +141,15 @@ impl Rooms {
 impl Hub {
     /// A hub on a store.
     pub fn new(store: SharedStore, metrics: Arc<Metrics>, limits: Limits) -> Self {
-        Self { rooms: Rooms::default(), services: Arc::new(Services { store, metrics, limits }) }
+        Self {
+            rooms: Rooms::default(),
+            services: Arc::new(Services { store, metrics, limits, lease: Lease::forever() }),
+        }
+    }
+
+    /// Until when this node may show anything.
+    pub fn lease(&self) -> Arc<Lease> {
+        Arc::clone(&self.services.lease)
     }
 
     /// Gives a session its place and puts its `welcome` into its queue.

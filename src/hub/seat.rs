@@ -119,7 +119,7 @@ impl Seat {
             place.room.services.metrics.command_answered(result.as_ref().err(), began.elapsed());
             match result {
                 Ok(done) => {
-                    let queued = place.answer(r#ref, Answer::Done { done }, None);
+                    let queued = place.answer(r#ref, Answer::Done { done, revoked: None }, None);
                     debug_assert_eq!(queued, Ok(()));
                 }
                 Err(refusal) => {

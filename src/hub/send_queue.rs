@@ -4,6 +4,8 @@
 //! its pushes are dropped, and once the socket has drained, one catch-up from the last position written
 //! takes their place. A scope that is revoked is purged from the queue before the revoke is queued.
 //!
+//! A node whose lease has run out may not be up to date: what could show anything is held until it is.
+//!
 //! A write happens with the lock held, and never blocks: so once `narrow` has returned, nothing that it
 //! denied leaves any more.
 
@@ -24,6 +26,7 @@ use rotunda_protocol::refusal::Refusal;
 use tokio::time::Instant;
 
 use self::inner::Inner;
+use super::lease::Lease;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::Seq;
 
@@ -90,9 +93,20 @@ pub struct SendQueue {
 pub struct Permit(Arc<SendQueue>);
 
 impl SendQueue {
-    /// An empty queue for at most `bytes_max` of pushes, waiting for its first catch-up (the welcome).
-    pub fn new(bytes_max: usize) -> Self {
-        Self { inner: Mutex::new(Inner::new(bytes_max)) }
+    /// An empty queue for at most `bytes_max` of pushes, waiting for its first catch-up (the welcome). While the
+    /// lease has run out, only what shows nothing is written.
+    pub fn new(bytes_max: usize, lease: Arc<Lease>) -> Self {
+        Self { inner: Mutex::new(Inner::new(bytes_max, lease)) }
+    }
+
+    /// Room: the lease goes on. What was held may be written.
+    pub fn release(&self) {
+        self.change(|_| ());
+    }
+
+    /// Session: something waits that is not written because the node's lease has run out.
+    pub fn is_held(&self) -> bool {
+        self.lock().is_held()
     }
 
     /// Room: a push. Appended while there is room; otherwise the queue is behind from here on. True if it was this

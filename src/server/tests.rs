@@ -23,7 +23,9 @@ use super::*;
 use crate::clock;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Seq};
+use crate::domain::node::NodeId;
 use crate::session::token::Tokens;
+use crate::store::nodes::{Beat, Nodes, Round};
 use crate::store::*;
 
 const SECRET: &str = "a secret that is long enough for this";
@@ -80,6 +82,19 @@ impl Store for Unasked {
         _since: Seq,
         _limit: u32,
     ) -> Result<Option<ChangedSince>, StoreError> {
+        unreachable!()
+    }
+}
+
+#[async_trait]
+impl Nodes for Unasked {
+    async fn beat(&self, _beat: Beat) -> Result<Round, StoreError> {
+        unreachable!()
+    }
+    async fn nodes(&self) -> Result<Vec<(NodeId, u64)>, StoreError> {
+        unreachable!()
+    }
+    async fn forget(&self, _node: &NodeId, _number: u64) -> Result<(), StoreError> {
         unreachable!()
     }
 }

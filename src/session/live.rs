@@ -132,10 +132,11 @@ impl Drop for Admitted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::lease::Lease;
     use crate::hub::send_queue::Next;
 
     fn reached(live: &Arc<Live>) -> (Admitted, Arc<SendQueue>) {
-        let (mut admitted, queue) = (live.admit().unwrap(), Arc::new(SendQueue::new(1)));
+        let (mut admitted, queue) = (live.admit().unwrap(), Arc::new(SendQueue::new(1, Lease::forever())));
         admitted.reach(&queue);
         (admitted, queue)
     }

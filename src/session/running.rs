@@ -181,11 +181,14 @@ impl<C: Counterpart> Running<C> {
         if now >= self.line.heard_at + limits.silence_max() {
             return Err(End::Code(CloseCode::HeartbeatMissed));
         }
-        if self.line.queue.stuck_since().is_some_and(|since| now >= since + limits.behind_max) {
+        // What the node holds back is not the peer's fault; and a beat passes it.
+        let held = self.line.queue.is_held();
+        let stuck = self.line.queue.stuck_since().is_some_and(|since| now >= since + limits.behind_max);
+        if stuck && !held {
             return Err(End::Code(CloseCode::Behind));
         }
         // While something waits for the socket, a beat would wait behind it.
-        if now >= self.line.wrote_at + limits.heartbeat && self.line.queue.bytes() == 0 {
+        if now >= self.line.wrote_at + limits.heartbeat && (held || self.line.queue.bytes() == 0) {
             self.line.send(wire::beat(self.line.codec));
         }
         Ok(())

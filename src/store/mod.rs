@@ -1,6 +1,8 @@
 //! What is durably true. The log of each organization, its rows, and the results of commands by their `ref`
 //! are written in one transaction; everything else in Rotunda can be lost and found again here.
 
+pub mod nodes;
+
 mod rows;
 mod words;
 
@@ -20,6 +22,7 @@ use rotunda_protocol::id::{ConversationId, EndpointId, OrganizationId, TeammateI
 use rotunda_protocol::item::Item;
 use rotunda_protocol::principal::{Actor, Principal};
 
+use self::nodes::Nodes;
 use crate::domain::conversation::Conversation;
 use crate::domain::directory::{Endpoint, Profile, Team, Teammate};
 use crate::domain::event::{Event, Seq};
@@ -82,7 +85,7 @@ pub struct Batch {
 pub enum Appended {
     /// It is durable. The newest event has this number now.
     Committed(Seq),
-    /// Somebody else appended at the same place first. Nothing was written.
+    /// Somebody else appended at the same place first, or has a [`Turn`] there. Nothing was written.
     Conflict,
 }
 
@@ -110,9 +113,11 @@ pub struct Stored {
     pub marks: Vec<(TeammateId, Mark)>,
 }
 
-/// What was found of what was needed.
+/// What was found of what was needed, all as of one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
+    /// The number of the newest event at that moment.
+    pub head: Seq,
     /// Results of commands that were done before.
     pub refs: Vec<RefRecord>,
     /// Conversations asked for by id or by thread, each once.
@@ -149,6 +154,14 @@ pub struct ChangedSince {
     pub marked: Vec<(ConversationId, Mark)>,
 }
 
+/// A node's turn at one log: until it has appended, or has dropped this, nobody else appends there. The database
+/// ends a turn that lasts seconds, for its node may have been stopped; then its append is a [`Appended::Conflict`].
+#[async_trait]
+pub trait Turn: Send {
+    /// Appends as [`Store::append`] does, and ends the turn.
+    async fn append(self: Box<Self>, batch: Batch) -> Result<Appended, StoreError>;
+}
+
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -171,7 +184,7 @@ pub enum StoreError {
 /// * Reads see every batch whose `append` has returned.
 /// * Numbers, once given, are never given again.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Nodes + Send + Sync + 'static {
     /// Everything an organization's room holds in memory; none if there is no such organization.
     async fn load(&self, organization: &OrganizationId) -> Result<Option<Image>, StoreError>;
 
@@ -179,6 +192,12 @@ pub trait Store: Send + Sync + 'static {
     /// without events only has its `ref`s written, if it expects the head. Who stops waiting does not stop
     /// the batch.
     async fn append(&self, batch: Batch) -> Result<Appended, StoreError>;
+
+    /// Waits until nobody else appends to a log, in the order in which nodes asked, so that of many that append at
+    /// once none starves. None if the database knows no turns: then whoever appends first is first.
+    async fn turn(&self, _organization: &OrganizationId) -> Result<Option<Box<dyn Turn>>, StoreError> {
+        Ok(None)
+    }
 
     /// Events with a number above `after`, in order, at most `limit`.
     async fn events(

@@ -124,6 +124,7 @@ impl Client {
             ServerFrame::Push { cursor: None, .. }
             | ServerFrame::Answer { .. }
             | ServerFrame::Beat
+            | ServerFrame::Freshness { .. }
             | ServerFrame::Closing { .. } => {}
         }
         Came::Frame(frame)
@@ -179,7 +180,7 @@ impl Client {
     pub(crate) async fn call_as(&mut self, r#ref: &str, command: Command) -> Result<Done, Refusal> {
         self.send(&ClientFrame::Call { r#ref: r#ref.into(), command }).await;
         match self.answer(r#ref).await {
-            Answer::Done { done } => Ok(done),
+            Answer::Done { done, .. } => Ok(done),
             Answer::Refused { refusal, .. } => Err(refusal),
             other => panic!("{other:?}"),
         }

@@ -7,7 +7,7 @@ use super::practice::{
 use super::{Sheet, known};
 use crate::ask::{Count, Grant, RowKey, Through, Told};
 use crate::close::CloseCode;
-use crate::command::{Done, StillMember};
+use crate::command::{Done, Revoked, StillMember};
 use crate::conversation::{Cause, Conversation, Happening, Mark, Was};
 use crate::directory::{
     AssignNonMember, Features, Organization, OrganizationKind, Policy, Team, TeammateStatus,
@@ -91,6 +91,8 @@ fn session() -> Vec<(&'static str, ServerFrame)> {
         ("catch_up", ServerFrame::CatchUp { state: Box::new(changes()), cursor: cursor() }),
         ("resync", ServerFrame::Resync { state: Box::new(everything()), cursor: cursor() }),
         ("beat", ServerFrame::Beat),
+        ("freshness/stale", ServerFrame::Freshness { fresh: false }),
+        ("freshness/fresh", ServerFrame::Freshness { fresh: true }),
     ]
 }
 
@@ -107,7 +109,8 @@ fn closing() -> Vec<(&'static str, ServerFrame)> {
 }
 
 fn answers() -> Vec<(&'static str, Answer)> {
-    let done = |name, done| (name, Answer::Done { done });
+    let done = |name, done| (name, Answer::Done { done, revoked: None });
+    let revoked = Some(Revoked { nodes: 3, lapsed: 0, sessions: 2, took_ms: 4 });
     let told = |name, told| (name, Answer::Told { told });
     vec![
         done("done/unchanged", Done::Unchanged),
@@ -128,6 +131,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
             },
         ),
         done("done/organization", Done::Organization),
+        ("done/team/revoked", Answer::Done { done: Done::Team { team: known("front-desk") }, revoked }),
         told("told/list", Told::List { rows: vec![listed(huddle())], next: None }),
         told(
             "told/list/with_next",

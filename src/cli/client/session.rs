@@ -129,7 +129,13 @@ impl Session {
             Ok(ServerFrame::Closing { retry_after_ms, .. }) => {
                 up.retry_after = retry_after_ms.map(|ms| Duration::from_millis(ms.into()));
             }
-            Ok(ServerFrame::Push { .. } | ServerFrame::Answer { .. } | ServerFrame::Beat) | Err(_) => {}
+            Ok(
+                ServerFrame::Push { .. }
+                | ServerFrame::Answer { .. }
+                | ServerFrame::Beat
+                | ServerFrame::Freshness { .. },
+            )
+            | Err(_) => {}
         }
     }
 

@@ -43,7 +43,10 @@ impl Known {
                     self.thread(&row.conversation);
                 }
             }
-            ServerFrame::Answer { .. } | ServerFrame::Beat | ServerFrame::Closing { .. } => {}
+            ServerFrame::Answer { .. }
+            | ServerFrame::Beat
+            | ServerFrame::Freshness { .. }
+            | ServerFrame::Closing { .. } => {}
         }
     }
 

@@ -129,6 +129,10 @@ impl View {
             ServerFrame::Push { push, .. } => at(now, line::push(&self.known, push)),
             ServerFrame::CatchUp { state, .. } => at(now, format!("was too slow; {}", changed(state))),
             ServerFrame::Resync { .. } => at(now, "too much has changed to tell; asking again".into()),
+            ServerFrame::Freshness { fresh: false } => {
+                at(now, "the hub cannot make sure that this is current".into())
+            }
+            ServerFrame::Freshness { fresh: true } => at(now, "all of this is current again".into()),
             ServerFrame::Closing { code, .. } => at(now, format!("the hub closes: {}", code.name())),
         }
     }

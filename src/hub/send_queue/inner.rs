@@ -1,6 +1,7 @@
 //! The send queue's state and its steps, each under the queue's lock. Who calls what is said there.
 
 use std::io::IoSlice;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use super::lane::{Kind, Lane, Waiting};
 use super::{About, Narrowed, Next, QueuedFrame};
 use crate::domain::event::Seq;
+use crate::hub::lease::Lease;
 
 /// Whether pushes are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,8 @@ enum Rest {
 
 #[derive(Debug)]
 pub(super) struct Inner {
+    /// Without it only what is harmless is written.
+    lease: Arc<Lease>,
     bytes_max: usize,
     state: State,
     stage: Stage,
@@ -65,8 +69,9 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    pub(super) fn new(bytes_max: usize) -> Self {
+    pub(super) fn new(bytes_max: usize, lease: Arc<Lease>) -> Self {
         Self {
+            lease,
             bytes_max,
             state: State::CatchingUp { overflowed: false },
             stage: Stage::Open,
@@ -99,7 +104,12 @@ impl Inner {
         if as_of.is_some_and(|as_of| self.narrowed_at > as_of) {
             return Err(Narrowed);
         }
-        if self.taking() {
+        if !self.taking() {
+            return Ok(());
+        }
+        if matches!(frame.about, About::Anyone) && !self.lease.is_valid() {
+            self.lane.insert_harmless(Kind::Answer, frame);
+        } else {
             self.lane.append(Kind::Answer, frame);
         }
         Ok(())
@@ -273,7 +283,7 @@ impl Inner {
             Stage::Over(code) => Next::End(code),
             Stage::Flushing(code) if self.lane.len() == 0 && self.in_flight == 0 => Next::End(code),
             Stage::Farewell => Next::Done,
-            Stage::Open if self.state == State::Behind => Next::CatchUp,
+            Stage::Open if self.state == State::Behind && self.lane.len() == 0 => Next::CatchUp,
             Stage::Open | Stage::Flushing(_) => Next::Idle,
         }
     }
@@ -318,11 +328,17 @@ impl Inner {
         &self.lane
     }
 
+    /// Something waits that is not written because the node's lease has run out.
+    pub(super) fn is_held(&self) -> bool {
+        self.lane.len() > 0 && !self.lease.is_valid()
+    }
+
     fn writable(&self) -> usize {
-        match (self.stage, self.state) {
+        let most = match (self.stage, self.state) {
             (Stage::Open | Stage::Flushing(_), State::CatchingUp { .. }) => self.lane.urgent(),
             _ => self.lane.len(),
-        }
+        };
+        if self.lease.is_valid() { most } else { most.min(self.lane.harmless()) }
     }
 
     #[cfg(test)]

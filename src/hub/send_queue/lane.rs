@@ -27,6 +27,17 @@ pub(super) struct Waiting {
     pub(super) frame: QueuedFrame,
 }
 
+impl Waiting {
+    /// It shows nothing of what the hub knows: a receipt, a refusal, a beat, a goodbye.
+    fn is_harmless(&self) -> bool {
+        match self.kind {
+            Kind::Control => true,
+            Kind::Answer => matches!(self.frame.about, About::Anyone),
+            Kind::Push | Kind::CatchUp => false,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     waiting: VecDeque<Waiting>,
@@ -69,6 +80,18 @@ impl Lane {
     pub(super) fn urgent(&self) -> usize {
         let place = self.boundary();
         place + usize::from(self.waiting.get(place).is_some_and(|next| next.kind == Kind::Control))
+    }
+
+    /// How many frames at the front show nothing of what the hub knows.
+    pub(super) fn harmless(&self) -> usize {
+        self.waiting.iter().take_while(|waiting| waiting.is_harmless()).count()
+    }
+
+    /// A frame that shows nothing of what the hub knows, before all that do.
+    pub(super) fn insert_harmless(&mut self, kind: Kind, frame: QueuedFrame) {
+        let place = self.boundary();
+        let before = self.waiting.iter().skip(place).take_while(|waiting| waiting.is_harmless()).count();
+        self.insert(place + before, kind, frame);
     }
 
     pub(super) fn append(&mut self, kind: Kind, frame: QueuedFrame) {

@@ -220,7 +220,7 @@ impl Member {
             ServerFrame::Answer { r#ref, answer } => {
                 self.answers.insert(r#ref.clone(), answer.clone());
             }
-            ServerFrame::Beat | ServerFrame::Closing { .. } => {}
+            ServerFrame::Beat | ServerFrame::Freshness { .. } | ServerFrame::Closing { .. } => {}
         }
     }
 
@@ -358,7 +358,7 @@ impl Member {
         let permit = self.queue().permit(1_000).unwrap();
         self.seat().call(r#ref.clone(), command, permit);
         match self.answer_to(&r#ref).await.expect("the session is here") {
-            Answer::Done { done } => Ok(done),
+            Answer::Done { done, .. } => Ok(done),
             Answer::Refused { refusal, .. } => Err(refusal),
             other => panic!("{other:?}"),
         }

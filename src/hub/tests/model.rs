@@ -100,7 +100,7 @@ impl Model {
                 | Answer::Renewed
                 | Answer::Refused { .. } => {}
             },
-            ServerFrame::Beat | ServerFrame::Closing { .. } => {}
+            ServerFrame::Beat | ServerFrame::Freshness { .. } | ServerFrame::Closing { .. } => {}
         }
         for conversation in about {
             assert!(self.can_see(who, &conversation), "{who} was told of {conversation}: {frame:?}");

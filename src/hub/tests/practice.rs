@@ -97,7 +97,7 @@ impl Practice {
 
     /// A member's next session, from the cursor it holds.
     pub(super) async fn rejoin(&self, member: &mut Member) -> Result<(), NotJoined> {
-        let queue = Arc::new(SendQueue::new(member.queue_bytes));
+        let queue = Arc::new(SendQueue::new(member.queue_bytes, self.hub.lease()));
         let joining = Joining {
             session: id(&mint::mint(0)),
             teammate: member.teammate.clone(),

@@ -10,6 +10,8 @@ use rotunda_protocol::item::Item;
 
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Seq};
+use crate::domain::node::NodeId;
+use crate::store::nodes::{Beat, Nodes, Round};
 use crate::store::{
     Appended, ArchivedQuery, Batch, ChangedSince, Found, Image, Needs, SharedStore, Store, StoreError,
 };
@@ -95,5 +97,20 @@ impl Store for Between {
         limit: u32,
     ) -> Result<Option<ChangedSince>, StoreError> {
         self.real.changed_since(organization, teammate, since, limit).await
+    }
+}
+
+#[async_trait]
+impl Nodes for Between {
+    async fn beat(&self, beat: Beat) -> Result<Round, StoreError> {
+        self.real.beat(beat).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<(NodeId, u64)>, StoreError> {
+        self.real.nodes().await
+    }
+
+    async fn forget(&self, node: &NodeId, number: u64) -> Result<(), StoreError> {
+        self.real.forget(node, number).await
     }
 }

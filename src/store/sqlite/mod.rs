@@ -16,6 +16,7 @@ mod statements;
 mod conversations;
 mod directory;
 mod logs;
+mod nodes;
 
 mod checkpoint;
 mod writer;
@@ -41,9 +42,11 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::open::OpenError;
 use self::open::Settings;
 use self::writer::{Request, Waiting};
+use super::nodes::{Beat, Nodes, Round};
 use super::{Appended, ArchivedQuery, Batch, ChangedSince, Found, Image, Needs, Store, StoreError};
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Seq};
+use crate::domain::node::NodeId;
 
 /// A database in one file.
 #[derive(Debug)]
@@ -79,6 +82,12 @@ impl SqliteStore {
         let (done, closed) = oneshot::channel();
         let Ok(()) = self.requests.send(Request::Close(done)).await else { return Ok(()) };
         closed.await.map_err(|_ended| Closed)?.map_err(StoreError::from)
+    }
+
+    async fn note(&self, change: nodes::Change) -> Result<(), StoreError> {
+        let (done, noted) = oneshot::channel();
+        self.requests.send(Request::Node(change, done)).await.map_err(|_refused| Closed)?;
+        Ok(noted.await.map_err(|_ended| Closed)??)
     }
 
     /// How many transactions were committed. Less than the batches that were appended, when they waited
@@ -141,5 +150,21 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Option<ChangedSince>, StoreError> {
         Ok(archived::changed_since(&self.readers, organization, teammate, since, limit).await?)
+    }
+}
+
+#[async_trait]
+impl Nodes for SqliteStore {
+    async fn beat(&self, Beat { node, number, organizations }: Beat) -> Result<Round, StoreError> {
+        self.note(nodes::Change::Beat(node, number)).await?;
+        Ok(nodes::round(&self.readers, &organizations).await?)
+    }
+
+    async fn nodes(&self) -> Result<Vec<(NodeId, u64)>, StoreError> {
+        Ok(nodes::all(&self.readers).await?)
+    }
+
+    async fn forget(&self, node: &NodeId, number: u64) -> Result<(), StoreError> {
+        self.note(nodes::Change::Forget(node.clone(), number)).await
     }
 }

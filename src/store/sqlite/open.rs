@@ -233,7 +233,10 @@ async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), O
 
 /// The schema's history. A migration that was released is never changed.
 fn migrator() -> Migrator {
-    let migrations = [(1, "rotunda", include_str!("../migrations/sqlite/0001_rotunda.sql"))];
+    let migrations = [
+        (1, "rotunda", include_str!("../migrations/sqlite/0001_rotunda.sql")),
+        (2, "nodes", include_str!("../migrations/sqlite/0002_nodes.sql")),
+    ];
     let migration = |(version, name, sql): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };

@@ -131,7 +131,12 @@ pub(super) async fn find(
     needs: Needs,
 ) -> Result<Found, Fault> {
     let mut snapshot = readers.begin().await?;
-    let mut found = Found::default();
+    let head: Option<i64> = sqlx::query_scalar("SELECT head FROM organizations WHERE id = $1")
+        .bind(organization.as_str())
+        .fetch_optional(&mut *snapshot)
+        .await?;
+    let head = Seq(head.unwrap_or_default().cast_unsigned());
+    let mut found = Found { head, ..Found::default() };
     if !needs.refs.is_empty() {
         found.refs = each(&mut snapshot, organization, REFS, json(&needs.refs)?, decode::ref_record).await?;
     }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::checkpoint::checkpoint;
 use super::fault::{Fault, is_no_transaction};
 use super::logs::Birth;
+use super::nodes;
 use super::statements::{Statements, json};
 use crate::domain::event::Seq;
 use crate::store::rows::Rows;
@@ -39,6 +40,8 @@ const PRUNE_MAX: i64 = 512;
 pub(super) enum Request {
     /// Append a batch.
     Append(Waiting),
+    /// Change the list of nodes.
+    Node(nodes::Change, oneshot::Sender<Result<(), Fault>>),
     /// Bring the little that is left of the log into the file, so that it begins anew.
     Checkpoint,
     /// Finish: everything asked before is done before.
@@ -81,6 +84,8 @@ impl Writer {
             self.commit_all(group).await;
             match last {
                 None | Some(Request::Append(_)) => {}
+                // Whoever beats may have stopped waiting.
+                Some(Request::Node(change, done)) => drop(done.send(self.note(&change).await)),
                 Some(Request::Checkpoint) => self.checkpoint().await,
                 Some(Request::Close(done)) => {
                     // Whoever closes may have stopped waiting; the writer ends all the same.
@@ -140,10 +145,7 @@ impl Writer {
 
     /// Commits batches in one transaction: what became of each, or nothing was written.
     async fn commit(&mut self, group: &[Waiting]) -> Result<Vec<Appended>, Fault> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.options.connect().await?,
-        };
+        let mut connection = self.connected().await?;
         let outcome = self.transact(&mut connection, group).await;
         if let Ok((appended, written)) = outcome {
             self.connection = Some(connection);
@@ -160,6 +162,14 @@ impl Writer {
             Err(error) => tracing::warn!(%error, "could not roll back; the connection is given up"),
         }
         outcome.map(|(appended, _)| appended)
+    }
+
+    /// The connection, which whoever takes it puts back while it can be used.
+    async fn connected(&mut self) -> Result<SqliteConnection, Fault> {
+        Ok(match self.connection.take() {
+            Some(connection) => connection,
+            None => self.options.connect().await?,
+        })
     }
 
     /// The transaction. Says too whether it wrote anything.
@@ -190,6 +200,13 @@ impl Writer {
         sqlx::query("COMMIT").execute(&mut *connection).await?;
         self.refs_since_prune = if prune.is_some() { 0 } else { self.refs_since_prune + refs };
         Ok((appended, true))
+    }
+
+    async fn note(&mut self, change: &nodes::Change) -> Result<(), Fault> {
+        let mut connection = self.connected().await?;
+        change.write(&mut connection).await?;
+        self.connection = Some(connection);
+        Ok(())
     }
 
     async fn checkpoint(&mut self) {
