@@ -1,0 +1,1 @@
+//! Redis servers of one's own: a single one, or a cluster.
