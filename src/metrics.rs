@@ -41,11 +41,17 @@ pub struct Metrics {
     presence_updates: Counter,
     events: Counter,
     store_faults: Counter,
+    followed: Counter,
+    places_lost: Counter,
+    nodes: Gauge,
+    stale: Counter,
+    revocations_lapsed: Counter,
     accept_errors: Counter,
     connections_refused: Counter,
     append_events: Histogram,
     commit_seconds: Histogram,
     answer_seconds: Histogram,
+    revocation_seconds: Histogram,
 }
 
 /// Registers metrics as they are made.
@@ -101,6 +107,15 @@ impl Metrics {
             presence_updates: make.counter("presence_updates", "Changes of who is here, viewing or typing"),
             events: make.counter("events", "Events applied to organizations in memory"),
             store_faults: make.counter("store_faults", "Requests that the database failed"),
+            followed: make.counter("events_followed", "Events of other nodes read from the log, not the bus"),
+            places_lost: make
+                .counter("places_lost", "Batches decided again because another node appended first"),
+            nodes: make.gauge("nodes", "Nodes that share the database, this one included"),
+            stale: make.counter("stale", "Organizations that could not be shown as current for a while"),
+            revocations_lapsed: make.counter(
+                "revocations_lapsed",
+                "Nodes that a revocation did not wait for, their lease had run out",
+            ),
             accept_errors: make.counter("accept_errors", "Connections that could not be accepted"),
             connections_refused: make.counter(
                 "connections_refused",
@@ -113,6 +128,10 @@ impl Metrics {
             ),
             commit_seconds: make.seconds("commit_seconds", "From handing a batch to the database to durable"),
             answer_seconds: make.seconds("answer_seconds", "From a command's arrival to its answer"),
+            revocation_seconds: make.seconds(
+                "revocation_seconds",
+                "From a loss of access being durable to it being enforced on every node",
+            ),
             registry: make.0,
         })
     }
@@ -229,6 +248,32 @@ impl Metrics {
     /// The database failed a request.
     pub fn store_failed(&self) {
         self.store_faults.inc();
+    }
+
+    /// Events of other nodes were read from the log.
+    pub fn followed(&self, events: usize) {
+        self.followed.inc_by(events as u64);
+    }
+
+    /// Another node appended first.
+    pub fn lost_place(&self) {
+        self.places_lost.inc();
+    }
+
+    /// So many nodes share the database.
+    pub fn saw_nodes(&self, nodes: usize) {
+        self.nodes.set(i64::try_from(nodes).unwrap_or(i64::MAX));
+    }
+
+    /// An organization can no longer be shown as current.
+    pub fn became_stale(&self) {
+        self.stale.inc();
+    }
+
+    /// A loss of access was enforced on every node, but for some whose lease had run out.
+    pub fn revoked(&self, after: Duration, lapsed: u32) {
+        self.revocation_seconds.observe(after.as_secs_f64());
+        self.revocations_lapsed.inc_by(lapsed.into());
     }
 
     /// A connection could not be accepted.

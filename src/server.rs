@@ -60,7 +60,6 @@ impl Server {
     ) -> Result<Running, StartError> {
         let sessions = Arc::new(Sessions {
             tokens: config.tokens.tokens()?,
-            lease: hub.lease(),
             live: Live::new(limits.connections_max),
             limits,
             metrics: Arc::clone(&metrics),

@@ -502,6 +502,12 @@ pub struct Outcome {
     pub revoked: Option<Revoked>,
 }
 
+impl From<Done> for Outcome {
+    fn from(done: Done) -> Self {
+        Self { done, revoked: None }
+    }
+}
+
 /// A loss of access, enforced: no node writes anything more of what was lost to who lost it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Revoked {

@@ -1,6 +1,8 @@
 //! What other nodes hear. The bus carries news, never truth: a message that is lost, doubled or late costs a look
 //! into the log, and nothing else.
 
+pub mod envelope;
+
 use std::fmt;
 use std::sync::Arc;
 

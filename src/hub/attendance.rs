@@ -91,7 +91,7 @@ impl Keeper {
             let wait = at.saturating_sub(clock::now_millis());
             Instant::now() + Duration::from_millis(u64::try_from(wait).unwrap_or_default())
         });
-        self.tell_at.into_iter().chain(self.in_doubt).chain(expiry).min()
+        self.tell_at.into_iter().chain(self.following.look_at).chain(expiry).min()
     }
 
     /// Who came and who went since everybody was last told, in one push however many they are.

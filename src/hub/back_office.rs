@@ -30,7 +30,7 @@ impl Hub {
     /// What an organization consists of.
     pub async fn directory(&self, organization: &OrganizationId) -> Result<Directory, Refusal> {
         let room = self.room(organization).await?;
-        let view = room.view();
+        let view = room.fresh_view()?;
         let organization = &view.organization;
         Ok(Directory {
             organization: organization.to_wire().ok_or(Refusal::NotFound)?,
@@ -48,7 +48,7 @@ impl Hub {
         limit: u32,
     ) -> Result<Vec<(Seq, Event)>, Refusal> {
         let room = self.room(organization).await?;
-        if room.view().organization.profile().is_none() {
+        if room.fresh_view()?.organization.profile().is_none() {
             return Err(Refusal::NotFound);
         }
         let found = self.services.store.events(organization, after, limit).await;
@@ -62,7 +62,7 @@ impl Hub {
         conversation: &ConversationId,
     ) -> Result<Conversation, Refusal> {
         let room = self.room(organization).await?;
-        let view = room.view();
+        let view = room.fresh_view()?;
         let assignment = view.organization.assignment();
         if let Some(open) = view.organization.conversation(conversation) {
             return Ok(open.to_wire(assignment));
@@ -83,7 +83,8 @@ impl Hub {
     ) -> Result<Vec<Item>, Refusal> {
         self.conversation(organization, conversation).await?;
         let room = self.room(organization).await?;
-        read::items(&room, &room.view(), conversation, before.unwrap_or(u32::MAX), limit.into()).await
+        let view = room.fresh_view()?;
+        read::items(&room, &view, conversation, before.unwrap_or(u32::MAX), limit.into()).await
     }
 
     /// The store answers.

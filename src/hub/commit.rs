@@ -2,31 +2,31 @@
 //! published before the log has it durably.
 
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rotunda_protocol::command::{Command, Done};
+use rotunda_protocol::command::{Command, Done, Outcome};
 use rotunda_protocol::conversation::Contact;
 use rotunda_protocol::frame::Ref;
 use rotunda_protocol::id::{ConversationId, EndpointId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 
+use super::barrier::{Loss, can_narrow};
 use super::keeper::Keeper;
 use super::mint::mint;
-use super::room::{Pending, load};
+use super::room::Pending;
+use crate::bus::Topic;
+use crate::bus::envelope::{self, News};
 use crate::clock;
 use crate::domain::decide::{self, Wanted};
 use crate::domain::draft::{Archived, Working};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Seq};
+use crate::domain::narrowing;
 use crate::domain::organization::Organization;
-use crate::store::{Appended, Batch, Found, Needs, RefRecord, StoreError};
+use crate::store::{Appended, Batch, Found, Needs, RefRecord, StoreError, Turn};
 
 /// How often a batch is decided again because another node appended first, before its callers are asked to retry.
-const CONFLICTS_MAX: u32 = 16;
-/// Events that are read at once when another node was ahead.
-const FOLLOW_MAX: u32 = 1_000;
-/// How often the log is asked for an append in doubt while the database does not answer.
-const FIND_OUT_EVERY: Duration = Duration::from_secs(1);
+const LOST_MAX: u32 = 16;
 
 /// A command that was decided, with what happens if the append succeeds.
 struct Decided {
@@ -34,10 +34,24 @@ struct Decided {
     result: Result<Done, Refusal>,
     /// The event it made, and the organization after it.
     event: Option<(Event, Organization)>,
+    /// It was done before, and this is what it did then.
+    repeated: bool,
+}
+
+/// What became of an attempt.
+enum Tried {
+    /// It is durable, and everybody was told; these are still to be decided.
+    Done(Vec<Pending>),
+    /// Another node was first; all of these are to be decided again.
+    Lost(Vec<Pending>),
+    /// The store failed, for all of these.
+    Failed(Vec<Pending>, StoreError),
 }
 
 /// What was brought in from the store for a batch.
 struct Brought {
+    /// The number of the newest event when it was brought in.
+    head: Seq,
     working: Working,
     refs: HashMap<(Actor, Ref), RefRecord>,
     asked_conversations: HashSet<ConversationId>,
@@ -47,40 +61,55 @@ struct Brought {
 impl Keeper {
     /// Decides, commits and answers.
     pub(super) async fn commit(&mut self, mut waiting: Vec<Pending>) {
-        let mut conflicts = 0;
-        if !waiting.is_empty()
-            && let Err(error) = self.find_out().await
-        {
-            return self.fail(waiting, &error);
-        }
+        let (mut turn, mut lost) = (None, 0);
         while !waiting.is_empty() {
-            let mut brought = match self.bring(&waiting).await {
-                Ok(brought) => brought,
-                Err(error) => return self.fail(waiting, &error),
-            };
-            let (decided, rest) = decide_all(&mut brought, waiting);
-            match self.append(&decided).await {
-                Ok(Appended::Committed(_)) => {
-                    self.settle_all(decided).await;
-                    waiting = rest;
-                }
-                Ok(Appended::Conflict) if conflicts < CONFLICTS_MAX => {
-                    conflicts += 1;
-                    waiting = decided.into_iter().map(|decided| decided.pending).chain(rest).collect();
-                    if let Err(error) = self.follow().await {
-                        return self.fail(waiting, &error);
+            let rest = match self.try_commit(waiting, turn.take()).await {
+                Tried::Done(rest) => rest,
+                Tried::Lost(again) if lost >= LOST_MAX => return refuse_all(again),
+                Tried::Lost(again) => match self.take_turn().await {
+                    Ok(taken) => {
+                        (turn, lost) = (taken, lost + 1);
+                        again
                     }
-                }
-                Ok(Appended::Conflict) => {
-                    return refuse_all(decided.into_iter().map(|d| d.pending).chain(rest));
-                }
-                Err(error) => {
-                    // It may be durable all the same: the log will tell.
-                    self.in_doubt = Some(tokio::time::Instant::now());
-                    return self.fail(decided.into_iter().map(|decided| decided.pending).chain(rest), &error);
-                }
+                    Err(error) => return self.fail(again, &error),
+                },
+                Tried::Failed(all, error) => return self.fail(all, &error),
+            };
+            waiting = rest;
+        }
+    }
+
+    async fn try_commit(&mut self, waiting: Vec<Pending>, turn: Option<Box<dyn Turn>>) -> Tried {
+        let mut brought = match self.bring(&waiting).await {
+            Ok(brought) => brought,
+            Err(error) => return Tried::Failed(waiting, error),
+        };
+        if brought.head > self.organization.seq() {
+            return Tried::Lost(waiting);
+        }
+        let (decided, rest) = decide_all(&mut brought, waiting);
+        match self.append(&decided, turn).await {
+            Ok(Appended::Committed(head)) => {
+                let durable = tokio::time::Instant::now();
+                self.publish_news(head, &decided);
+                self.settle_all(decided, durable).await;
+                Tried::Done(rest)
+            }
+            Ok(Appended::Conflict) => Tried::Lost(undecided(decided, rest)),
+            Err(error) => {
+                // It may be durable all the same: the log will tell.
+                self.look_soon();
+                Tried::Failed(undecided(decided, rest), error)
             }
         }
+    }
+
+    /// Another node was first. Waits until no other can be, and applies what they did.
+    async fn take_turn(&mut self) -> Result<Option<Box<dyn Turn>>, StoreError> {
+        self.room.services.metrics.lost_place();
+        let turn = self.room.services.store.turn(&self.room.organization).await?;
+        self.follow().await?;
+        Ok(turn)
     }
 
     /// Brings in what deciding needs.
@@ -97,6 +126,7 @@ impl Keeper {
         }
         let mut brought = Brought {
             working: Working::new(self.organization.clone()),
+            head: self.organization.seq(),
             refs: HashMap::new(),
             asked_conversations: needs.conversations.iter().cloned().collect(),
             asked_threads: needs.threads.iter().cloned().collect(),
@@ -106,7 +136,7 @@ impl Keeper {
         Ok(brought)
     }
 
-    async fn append(&self, decided: &[Decided]) -> Result<Appended, StoreError> {
+    async fn append(&self, decided: &[Decided], turn: Option<Box<dyn Turn>>) -> Result<Appended, StoreError> {
         let events: Vec<Event> =
             decided.iter().filter_map(|d| d.event.as_ref()).map(|(event, _)| event.clone()).collect();
         if events.is_empty() {
@@ -125,80 +155,46 @@ impl Keeper {
             events,
         };
         let began = Instant::now();
-        let appended = self.room.services.store.append(batch).await;
+        let appended = match turn {
+            Some(turn) => turn.append(batch).await,
+            None => self.room.services.store.append(batch).await,
+        };
         self.room.services.metrics.committed(count, began.elapsed());
         appended
     }
 
-    /// What was decided is durable: everybody is told, and the callers are answered, each after its own event.
-    async fn settle_all(&mut self, decided: Vec<Decided>) {
+    /// Tells the other nodes, before anybody here: theirs have farther to go.
+    fn publish_news(&self, head: Seq, decided: &[Decided]) {
+        let (Some(peers), Some(cursors)) = (&self.room.services.peers, &self.cursors) else { return };
+        let events: Vec<&Event> = decided.iter().filter_map(|d| d.event.as_ref()).map(|(e, _)| e).collect();
+        if !events.is_empty() {
+            let news = News { epoch: cursors.epoch(), after: self.organization.seq(), head, events };
+            peers.bus.publish(&Topic::Log(self.room.organization.clone()), envelope::news(news));
+        }
+    }
+
+    /// What was decided is durable: everybody is told, and the callers are answered, each after its own event; if
+    /// somebody lost something by it, when that is so on every node.
+    async fn settle_all(&mut self, decided: Vec<Decided>, durable: tokio::time::Instant) {
         let founding = self.cursors.is_none() && decided.iter().any(|decided| decided.event.is_some());
         if founding {
             self.found().await;
         }
-        for Decided { pending, result, event } in decided {
+        for Decided { pending, result, event, repeated } in decided {
+            let mut loss = (repeated && can_narrow(&pending.command)).then_some(0);
             if let Some((event, after)) = event {
-                self.advance(&event, after);
+                let narrows = narrowing::narrows(&self.organization, &event);
+                let sessions = self.advance(&event, after);
+                loss = narrows.then_some(sessions);
             }
-            answer(pending, result);
-        }
-    }
-
-    /// The organization was set up just now: its log has an epoch and a key.
-    async fn found(&mut self) {
-        match self.room.services.store.load(&self.room.organization).await {
-            Ok(image) => self.cursors = load(self.room.organization.clone(), image).cursors,
-            Err(error) => {
-                tracing::error!(%error, "a new organization cannot be read back yet");
-                self.in_doubt = Some(tokio::time::Instant::now() + FIND_OUT_EVERY);
+            match (result, loss) {
+                (Ok(done), Some(sessions)) => {
+                    let organization = self.room.organization.clone();
+                    let loss = Loss { organization, seq: self.organization.seq(), durable, sessions };
+                    self.answer_when_enforced(pending, done, loss, repeated);
+                }
+                (result, _) => pending.answer(result.map(Outcome::from)),
             }
-        }
-    }
-
-    /// Another node appended first: applies what it did, and tells everybody here.
-    async fn follow(&mut self) -> Result<(), StoreError> {
-        loop {
-            let store = &self.room.services.store;
-            let news = store.events(&self.room.organization, self.organization.seq(), FOLLOW_MAX).await?;
-            if news.is_empty() {
-                return Ok(());
-            }
-            if self.cursors.is_none() {
-                self.found().await;
-            }
-            for (seq, event) in news {
-                let mut after = self.organization.clone();
-                after.apply(&event);
-                assert_eq!(after.seq(), seq, "the log has no gaps");
-                self.advance(&event, after);
-            }
-        }
-    }
-
-    /// Looks whether an append that the database did not confirm is in its log; if so, everybody hears of it.
-    async fn find_out(&mut self) -> Result<(), StoreError> {
-        if self.in_doubt.is_some() {
-            self.in_doubt = None;
-            if self.cursors.is_none() && self.organization.profile().is_some() {
-                self.found().await;
-            }
-            if let Err(error) = self.follow().await {
-                self.in_doubt = Some(tokio::time::Instant::now());
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    /// The same, when it is due.
-    pub(super) async fn find_out_if_due(&mut self) {
-        if self.in_doubt.is_none_or(|at| at > tokio::time::Instant::now()) {
-            return;
-        }
-        if let Err(error) = self.find_out().await {
-            tracing::warn!(%error, "it is not known yet whether an append is durable");
-            self.room.services.metrics.store_failed();
-            self.in_doubt = Some(tokio::time::Instant::now() + FIND_OUT_EVERY);
         }
     }
 
@@ -211,6 +207,7 @@ impl Keeper {
 
 impl Brought {
     fn add(&mut self, found: Found) {
+        self.head = found.head;
         for record in found.refs {
             self.refs.insert((record.actor.clone(), record.r#ref.clone()), record);
         }
@@ -256,7 +253,7 @@ fn decide_one(brought: &mut Brought, pending: Pending) -> Decided {
     if let Some(record) = brought.refs.get(&name) {
         let same = record.fingerprint == pending.fingerprint;
         let result = if same { Ok(record.done.clone()) } else { Err(Refusal::RefReused) };
-        return Decided { pending, result, event: None };
+        return Decided { pending, result, event: None, repeated: same };
     }
     let now = clock::now_millis();
     let mut mint = || mint(now);
@@ -268,19 +265,18 @@ fn decide_one(brought: &mut Brought, pending: Pending) -> Decided {
                 brought.refs.insert(name, record);
             }
             let event = event.map(|event| (event, brought.working.organization.clone()));
-            Decided { pending, result: Ok(done), event }
+            Decided { pending, result: Ok(done), event, repeated: false }
         }
-        Err(refusal) => Decided { pending, result: Err(refusal), event: None },
+        Err(refusal) => Decided { pending, result: Err(refusal), event: None, repeated: false },
     }
 }
 
-fn refuse_all(waiting: impl IntoIterator<Item = Pending>) {
-    waiting.into_iter().for_each(|pending| answer(pending, Err(Refusal::Unavailable)));
+fn undecided(decided: Vec<Decided>, rest: Vec<Pending>) -> Vec<Pending> {
+    decided.into_iter().map(|decided| decided.pending).chain(rest).collect()
 }
 
-fn answer(pending: Pending, result: Result<Done, Refusal>) {
-    // Whoever asked may have gone; what was done stays done.
-    drop(pending.reply.send(result));
+fn refuse_all(waiting: impl IntoIterator<Item = Pending>) {
+    waiting.into_iter().for_each(|pending| pending.answer(Err(Refusal::Unavailable)));
 }
 
 /// What tells a command from others with the same `ref`.

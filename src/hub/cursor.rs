@@ -33,6 +33,16 @@ impl Cursors {
         }
     }
 
+    /// What tells its log from others of the same organization's name.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.iter().fold(0, |epoch, byte| epoch << 8 | u64::from(*byte))
+    }
+
+    /// It is the log with this epoch.
+    pub(super) fn are_of(&self, epoch: u64) -> bool {
+        self.epoch == number(epoch)
+    }
+
     /// The cursor of a position.
     pub(super) fn write(&self, seq: Seq) -> Cursor {
         let mut block = [0; BLOCK_BYTES];

@@ -61,6 +61,13 @@ async fn bring_up_to_date(
         let written = place.queue.begin_catch_up();
         let view = place.room.view();
         let (since, open) = since(&view, written);
+        // It has seen more than this room, on another node.
+        if let Some(Some(since)) = since
+            && since > view.organization.seq()
+            && place.room.reach(since).await.is_some()
+        {
+            continue;
+        }
         let state = match since {
             None => Ok((Start::Fresh, fresh(place, &view))),
             Some(since) => resume(place, &view, since, &open).await,

@@ -2,6 +2,7 @@
 //! does at once what can be done at once, commits the rest, and never waits for a session.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rotunda_protocol::close::CloseCode;
 use rotunda_protocol::id::{ConversationId, TeammateId};
@@ -11,9 +12,11 @@ use tokio::time::Instant;
 use super::attendance::HERE_EVERY;
 use super::cursor::Cursors;
 use super::fanout::{self, Committed, Outcome};
+use super::follow::Following;
 use super::registry::{Key, OPEN_MAX, Registry};
 use super::room::{Input, Join, Pending, Room, View};
-use super::{Joined, NotJoined, Rooms};
+use super::{Joined, NotJoined, Rooms, wire};
+use crate::bus::Subscription;
 use crate::domain::audience;
 use crate::domain::event::Event;
 use crate::domain::organization::Organization;
@@ -36,16 +39,18 @@ pub(super) struct Keeper {
     pub told: Presence,
     /// When they are told anew.
     pub tell_at: Option<Instant>,
-    /// When to ask the log whether an append is durable that the database did not confirm.
-    pub in_doubt: Option<Instant>,
+    /// Why to look into the log.
+    pub following: Following,
     /// Its sessions.
     pub registry: Registry,
     rooms: Rooms,
     empty_since: Instant,
+    /// By what it hears of other nodes.
+    _hears: Option<Subscription>,
 }
 
 impl Keeper {
-    pub(super) fn new(room: Arc<Room>, rooms: Rooms) -> Self {
+    pub(super) fn new(room: Arc<Room>, rooms: Rooms, hears: Option<Subscription>) -> Self {
         let view = room.view();
         Self {
             organization: view.organization.clone(),
@@ -53,10 +58,11 @@ impl Keeper {
             presence: Presence::default(),
             told: Presence::default(),
             tell_at: None,
-            in_doubt: None,
+            following: Following::default(),
             registry: Registry::default(),
             rooms,
             empty_since: Instant::now(),
+            _hears: hears,
             room,
         }
     }
@@ -68,14 +74,19 @@ impl Keeper {
                 biased;
                 _ = waiting.recv_many(&mut inputs, BATCH_MAX) => {
                     let commands = self.take(inputs.drain(..));
+                    self.keep_up().await;
                     self.commit(commands).await;
                 }
                 () = sleep_until(self.next_due()) => {}
                 () = tokio::time::sleep_until(self.empty_since + self.room.services.limits.room_idle),
                     if self.registry.is_empty() => break,
             }
-            self.find_out_if_due().await;
+            self.keep_up().await;
             self.do_what_is_due();
+            if self.following.lost {
+                tracing::error!("the log holds what this release cannot read; sessions start anew from rows");
+                break;
+            }
         }
         // Whoever still sends to this room finds it closed, and opens it anew.
         self.rooms.forget(&self.room);
@@ -101,6 +112,9 @@ impl Keeper {
                 }
                 Input::View(key, conversation) => self.view(key, &conversation),
                 Input::Signal(key, signal) => self.signal(key, signal),
+                Input::News(message) => self.hear(&message),
+                Input::Reach(reached) => self.reach(reached),
+                Input::Lease => self.tell_of_lease(),
                 #[cfg(test)]
                 Input::Break => panic!("as asked"),
             }
@@ -124,6 +138,10 @@ impl Keeper {
         }
         self.presence.arrive(&join.teammate);
         self.tell_at.get_or_insert_with(|| Instant::now() + HERE_EVERY);
+        join.queue.hold_to(Arc::clone(&self.room.lease));
+        if !self.room.shows_fresh.load(Ordering::Relaxed) {
+            join.queue.notice(wire::freshness(join.codec, false));
+        }
         let key = self.registry.join(join.session, join.teammate.clone(), join.codec, join.queue);
         for conversation in join.open.iter().take(OPEN_MAX) {
             self.registry.open(key, conversation);
@@ -143,12 +161,28 @@ impl Keeper {
         }
     }
 
-    /// Everything that became durable together, one event after the other: each is published as a snapshot
-    /// before anybody is told of it, so that a catch-up made meanwhile cannot miss it.
-    pub(super) fn advance(&mut self, event: &Event, after: Organization) {
+    /// Sessions are told whether what they are shown is current; if it is, what was held goes on its way.
+    fn tell_of_lease(&self) {
+        let fresh = self.room.lease.is_valid();
+        if self.room.shows_fresh.swap(fresh, Ordering::Relaxed) != fresh {
+            if !fresh {
+                self.room.services.metrics.became_stale();
+            }
+            for member in self.registry.all() {
+                member.queue.notice(wire::freshness(member.codec, fresh));
+            }
+        }
+        if fresh {
+            self.registry.all().for_each(|member| member.queue.release());
+        }
+    }
+
+    /// An event has become durable: it is published as a snapshot before anybody is told of it, so that a catch-up
+    /// made meanwhile cannot miss it. Returns how many sessions lost something by it.
+    pub(super) fn advance(&mut self, event: &Event, after: Organization) -> u32 {
         let before = std::mem::replace(&mut self.organization, after);
         self.publish();
-        let Some(cursors) = &self.cursors else { return };
+        let Some(cursors) = &self.cursors else { return 0 };
         let effects = audience::effects(&before, &self.organization, event, &|id| self.registry.is_here(id));
         let committed = Committed { after: &self.organization, event, cursor: cursors.write(before.seq()) };
         let outcome = fanout::carry_out(&self.registry, &committed, effects);
@@ -156,8 +190,13 @@ impl Keeper {
         metrics.events_applied(1);
         metrics.delivered(outcome.told.sessions);
         metrics.queues_overflowed(outcome.told.overflows);
+        let losers =
+            outcome.narrowed.iter().map(|teammate| self.registry.keys_of(teammate).len()).sum::<usize>();
+        let lost = u32::try_from(losers + outcome.ended.len()).unwrap_or(u32::MAX);
+        self.following.note(self.organization.seq(), lost);
         self.settle(&outcome);
         self.attend_to(event, &before);
+        lost
     }
 
     /// Sessions that ended leave; presence that may no longer be seen goes (B10). What sessions have open stays

@@ -9,8 +9,14 @@ mod room;
 mod attendance;
 mod commit;
 mod fanout;
-pub mod lease;
 mod registry;
+
+mod follow;
+mod lease;
+
+mod barrier;
+mod peers;
+mod pulse;
 
 mod greeting;
 mod place;
@@ -28,25 +34,30 @@ pub mod send_queue;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use rotunda_protocol::ask::{Ask, Told};
 use rotunda_protocol::codec::Codec;
-use rotunda_protocol::command::{Command, Done};
+use rotunda_protocol::command::{Command, Outcome};
 use rotunda_protocol::frame::{Cursor, Ref};
 use rotunda_protocol::id::{ConversationId, OrganizationId, SessionId, TeammateId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 use tokio::sync::{OnceCell, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use self::lease::Lease;
+use self::peers::Peers;
 use self::place::Place;
 use self::registry::Key;
 use self::room::{Input, Join, Pending, Room};
 pub use self::seat::Seat;
 use self::send_queue::SendQueue;
+use crate::bus::SharedBus;
+use crate::domain::event::Seq;
+use crate::domain::node::NodeId;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::store::SharedStore;
@@ -64,8 +75,16 @@ pub struct Services {
     pub metrics: Arc<Metrics>,
     /// What is granted.
     pub limits: Limits,
-    /// Until when this node may show anything.
-    pub lease: Arc<Lease>,
+    /// The other nodes; none if this one is alone with its database.
+    peers: Option<Arc<Peers>>,
+}
+
+/// What a node needs to be one of several.
+pub struct Cluster {
+    /// Its name, which no other node ever had.
+    pub node: NodeId,
+    /// What nodes tell each other by.
+    pub bus: SharedBus,
 }
 
 /// The rooms that are open or opening.
@@ -77,6 +96,8 @@ pub struct Rooms(Arc<DashMap<OrganizationId, Arc<OnceCell<Arc<Room>>>>>);
 pub struct Hub {
     rooms: Rooms,
     services: Arc<Services>,
+    /// Ends the pulse of a node among others, if this is one.
+    pulse: Arc<Mutex<Option<(CancellationToken, JoinHandle<()>)>>>,
 }
 
 /// A session that wants to join its organization.
@@ -131,6 +152,15 @@ pub enum NotJoined {
 }
 
 impl Rooms {
+    /// All that are open, or opening.
+    fn all(&self) -> Vec<(OrganizationId, Option<Arc<Room>>)> {
+        self.0.iter().map(|entry| (entry.key().clone(), entry.value().get().cloned())).collect()
+    }
+
+    fn has(&self, organization: &OrganizationId) -> bool {
+        self.0.contains_key(organization)
+    }
+
     /// A room has closed. Whoever needs it next opens it anew.
     fn forget(&self, room: &Arc<Room>) {
         self.0
@@ -139,17 +169,39 @@ impl Rooms {
 }
 
 impl Hub {
-    /// A hub on a store.
+    /// A hub that is alone with its store.
     pub fn new(store: SharedStore, metrics: Arc<Metrics>, limits: Limits) -> Self {
-        Self {
-            rooms: Rooms::default(),
-            services: Arc::new(Services { store, metrics, limits, lease: Lease::forever() }),
-        }
+        Self::on(Services { store, metrics, limits, peers: None })
     }
 
-    /// Until when this node may show anything.
-    pub fn lease(&self) -> Arc<Lease> {
-        Arc::clone(&self.services.lease)
+    /// A hub that shares its store with others. Has to be called within a runtime, which carries its pulse.
+    pub fn among(store: SharedStore, metrics: Arc<Metrics>, limits: Limits, cluster: Cluster) -> Self {
+        let peers = Arc::new(Peers::new(cluster.node, cluster.bus));
+        let hub = Self::on(Services { store, metrics, limits, peers: Some(Arc::clone(&peers)) });
+        let stop = CancellationToken::new();
+        let listening = tokio::spawn(peers::listen(hub.clone(), Arc::clone(&peers)));
+        let beating = pulse::run(hub.clone(), peers, stop.clone());
+        let task = tokio::spawn(async move {
+            beating.await;
+            listening.abort();
+        });
+        *hub.pulse.lock().expect("nothing panics while it holds this") = Some((stop, task));
+        hub
+    }
+
+    fn on(services: Services) -> Self {
+        Self { rooms: Rooms::default(), services: Arc::new(services), pulse: Arc::default() }
+    }
+
+    /// Takes the node off the list of those that others wait for. Called when no session is left.
+    pub async fn leave(&self) {
+        let pulse = self.pulse.lock().expect("nothing panics while it holds this").take();
+        if let Some((stop, task)) = pulse {
+            stop.cancel();
+            if let Err(error) = task.await {
+                tracing::error!(%error, "the node's pulse has failed");
+            }
+        }
     }
 
     /// Gives a session its place and puts its `welcome` into its queue.
@@ -188,7 +240,7 @@ impl Hub {
         actor: Actor,
         r#ref: Ref,
         command: Command,
-    ) -> Result<Done, Refusal> {
+    ) -> Result<Outcome, Refusal> {
         let fingerprint = commit::fingerprint(&command);
         let began = std::time::Instant::now();
         for _ in 0..OPENINGS_MAX {
@@ -209,7 +261,7 @@ impl Hub {
             if let Some(result) = result {
                 self.services.metrics.command_answered(result.as_ref().err(), began.elapsed());
                 return match result {
-                    Ok(done) => Ok(done),
+                    Ok(outcome) => Ok(outcome),
                     Err(refusal) => Err(refused::as_of(&room, &room.view(), &actor, &command, refusal).await),
                 };
             }
@@ -226,17 +278,25 @@ impl Hub {
         ask: Ask,
     ) -> Result<Told, Refusal> {
         let room = self.room(organization).await?;
-        let view = room.view();
+        let view = room.fresh_view()?;
         read::answer(&room, &view, teammate, &ask).await
+    }
+
+    /// Waits until the organization, if it is in memory here, has been applied up to an event, and says how many
+    /// sessions lost something by it; none if it is not in memory.
+    async fn confirm(&self, organization: &OrganizationId, seq: Seq) -> Result<Option<u32>, Refusal> {
+        if !self.rooms.has(organization) {
+            return Ok(None);
+        }
+        let room = self.room(organization).await?;
+        room.reach(seq).await.map(Some).ok_or(Refusal::Unavailable)
     }
 
     /// The room of an organization, opened if need be. One that does not exist has an empty room.
     async fn room(&self, organization: &OrganizationId) -> Result<Arc<Room>, Refusal> {
         let cell = self.rooms.0.entry(organization.clone()).or_default().clone();
-        let opened = cell.get_or_try_init(|| async {
-            let image = self.services.store.load(organization).await?;
-            Ok(Room::open(organization.clone(), image, &self.services, self.rooms.clone()))
-        });
+        let open = || Room::open(organization.clone(), &self.services, self.rooms.clone());
+        let opened = cell.get_or_try_init(open);
         opened.await.cloned().map_err(|error: crate::store::StoreError| {
             tracing::warn!(%error, "an organization cannot be opened");
             self.services.metrics.store_failed();

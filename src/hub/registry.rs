@@ -174,7 +174,6 @@ fn remove_from<K: std::hash::Hash + Eq>(index: &mut HashMap<K, Vec<Key>>, at: &K
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::lease::Lease;
 
     fn id<T: std::str::FromStr>(text: &str) -> T
     where
@@ -184,7 +183,7 @@ mod tests {
     }
 
     fn join(registry: &mut Registry, teammate: &str) -> Key {
-        let queue = Arc::new(SendQueue::new(1024, Lease::forever()));
+        let queue = Arc::new(SendQueue::new(1024));
         registry.join(id("s"), id(teammate), Codec::Json, queue)
     }
 

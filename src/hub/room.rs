@@ -2,28 +2,39 @@
 //! state itself belongs to the room's own task (`keeper`).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use rotunda_protocol::codec::Codec;
-use rotunda_protocol::command::{Command, Done};
+use rotunda_protocol::command::{Command, Outcome};
 use rotunda_protocol::frame::{Ref, Signal};
 use rotunda_protocol::id::{ConversationId, OrganizationId, SessionId, TeammateId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::cursor::Cursors;
+use super::follow::Reached;
 use super::keeper::Keeper;
+use super::lease::{Lease, SharedLease};
+use super::peers::Peers;
 use super::registry::Key;
 use super::send_queue::SendQueue;
 use super::{Joined, NotJoined, Rooms, Services};
+use crate::bus::{Subscription, Topic};
+use crate::domain::event::Seq;
 use crate::domain::organization::Organization;
 use crate::domain::presence::Presence;
-use crate::store::Image;
+use crate::store::{Image, StoreError};
 
 /// Inputs that wait for a room. A room that is this far behind asks its callers to try again.
 pub(super) const INPUTS_MAX: usize = 4_096;
+/// A lease with less than this left may have run out before it is extended.
+const LEASE_NEARLY_OVER: Duration = Duration::from_secs(1);
 
 /// What a room can be asked to do.
 pub(super) enum Input {
@@ -39,6 +50,12 @@ pub(super) enum Input {
     View(Key, ConversationId),
     /// A session says something fleeting.
     Signal(Key, Signal),
+    /// What became durable on another node, as the bus brings it.
+    News(Bytes),
+    /// Somebody waits for the room to have applied the log up to some event.
+    Reach(Reached),
+    /// The room's lease has run out, or goes on.
+    Lease,
     /// The task panics.
     #[cfg(test)]
     Break,
@@ -69,7 +86,15 @@ pub(super) struct Pending {
     /// What to do.
     pub command: Command,
     /// Dropped unanswered only if the command was not done.
-    pub reply: oneshot::Sender<Result<Done, Refusal>>,
+    pub reply: oneshot::Sender<Result<Outcome, Refusal>>,
+}
+
+impl Pending {
+    /// Answers it.
+    pub(super) fn answer(self, result: Result<Outcome, Refusal>) {
+        // Whoever asked may have gone; what was done stays done.
+        drop(self.reply.send(result));
+    }
 }
 
 /// A snapshot: an organization and who is here.
@@ -92,34 +117,93 @@ pub(super) struct Room {
     pub view: ArcSwap<View>,
     /// What all rooms use.
     pub services: Arc<Services>,
+    /// Until when it may show anything.
+    pub lease: SharedLease,
+    /// Its sessions believe that what they are shown is current.
+    pub shows_fresh: AtomicBool,
 }
 
 impl Room {
     /// Opens a room on what the store holds.
-    pub(super) fn open(
+    pub(super) async fn open(
         organization: OrganizationId,
-        image: Option<Image>,
         services: &Arc<Services>,
         rooms: Rooms,
-    ) -> Arc<Self> {
+    ) -> Result<Arc<Self>, StoreError> {
         let (inputs, waiting) = mpsc::channel(INPUTS_MAX);
-        let view = load(organization.clone(), image);
+        let peers = services.peers.as_ref();
+        // What is read from now on holds everything that was durable when the node last asked.
+        let lease = peers.map_or_else(Lease::forever, |peers| peers.lease.fork());
+        // Before anything is read, so that nothing falls between.
+        let hears = match peers {
+            Some(peers) => Some(subscribe(&organization, peers, &inputs).await),
+            None => None,
+        };
+        let view = load(organization.clone(), services.store.load(&organization).await?);
         let room = Arc::new(Self {
             organization,
             inputs,
             view: ArcSwap::from_pointee(view),
             services: Arc::clone(services),
+            lease: Arc::new(lease),
+            shows_fresh: AtomicBool::new(true),
         });
-        let task = Keeper::new(room.clone(), rooms);
+        let task = Keeper::new(room.clone(), rooms, hears);
         services.metrics.room_opened();
         tokio::spawn(task.run(waiting));
-        room
+        Ok(room)
+    }
+
+    /// The newest snapshot, if it is known to be fresh.
+    pub(super) fn fresh_view(&self) -> Result<Arc<View>, Refusal> {
+        if self.lease.is_valid() { Ok(self.view()) } else { Err(Refusal::Unavailable) }
+    }
+
+    /// Waits until the log has been applied up to an event. How many sessions here lost something by it; none if it
+    /// could not be reached.
+    pub(super) async fn reach(&self, seq: Seq) -> Option<u32> {
+        let (reply, reached) = oneshot::channel();
+        self.inputs.send(Input::Reach((seq, reply))).await.ok()?;
+        reached.await.ok()
+    }
+
+    /// The room is as far as the log was at this time.
+    pub(super) fn confirm(&self, asked: Instant) {
+        // One that was about to run out may have, just now.
+        let lasted = self.lease.lasts(LEASE_NEARLY_OVER);
+        self.lease.extend(asked);
+        if !lasted || !self.shows_fresh.load(Ordering::Relaxed) {
+            self.tell_of_lease();
+        }
+    }
+
+    /// Its sessions are told if its lease has run out.
+    pub(super) fn look_at_lease(&self) {
+        if !self.lease.is_valid() && self.shows_fresh.load(Ordering::Relaxed) {
+            self.tell_of_lease();
+        }
+    }
+
+    fn tell_of_lease(&self) {
+        // A room that is too busy is told at the next look.
+        drop(self.inputs.try_send(Input::Lease));
     }
 
     /// The newest snapshot.
     pub(super) fn view(&self) -> Arc<View> {
         self.view.load_full()
     }
+}
+
+/// What other nodes do in an organization becomes inputs of its room. What does not fit is found in the log.
+async fn subscribe(
+    organization: &OrganizationId,
+    peers: &Peers,
+    inputs: &mpsc::Sender<Input>,
+) -> Subscription {
+    let inputs = inputs.clone();
+    let ear = Arc::new(move |bytes| drop(inputs.try_send(Input::News(bytes))));
+    peers.bus.subscribe(Topic::Log(organization.clone()), ear).await
 }
 
 /// A session goes. Leaving must not get lost in a busy room; only a closed one has no use for it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rotunda_protocol::ask::Ask;
-use rotunda_protocol::command::Command;
+use rotunda_protocol::command::{Command, Outcome};
 use rotunda_protocol::frame::{Answer, Ref, Signal};
 use rotunda_protocol::id::{ConversationId, TeammateId};
 use rotunda_protocol::principal::Actor;
@@ -27,10 +27,13 @@ impl Place {
     async fn tell(&self, r#ref: Ref, ask: Ask) {
         for _ in 0..ANSWERS_MAX {
             let view = self.room.view();
-            let told = read::answer(&self.room, &view, &self.teammate, &ask).await;
+            let told = match self.room.lease.is_valid() {
+                true => read::answer(&self.room, &view, &self.teammate, &ask).await,
+                false => Err(Refusal::Unavailable),
+            };
             if told == Err(Refusal::AccessChanged) {
-                // The row was newer than the snapshot; the room is about to publish it.
-                tokio::task::yield_now().await;
+                // The row was newer than the snapshot: the room is about to publish it, or has yet to hear of it.
+                self.room.reach(view.organization.seq().next()).await;
                 continue;
             }
             let opened = match (&ask, &told) {
@@ -118,8 +121,8 @@ impl Seat {
             let result = result.await.unwrap_or(Err(Refusal::Unavailable));
             place.room.services.metrics.command_answered(result.as_ref().err(), began.elapsed());
             match result {
-                Ok(done) => {
-                    let queued = place.answer(r#ref, Answer::Done { done, revoked: None }, None);
+                Ok(Outcome { done, revoked }) => {
+                    let queued = place.answer(r#ref, Answer::Done { done, revoked }, None);
                     debug_assert_eq!(queued, Ok(()));
                 }
                 Err(refusal) => {

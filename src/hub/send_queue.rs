@@ -93,15 +93,25 @@ pub struct SendQueue {
 pub struct Permit(Arc<SendQueue>);
 
 impl SendQueue {
-    /// An empty queue for at most `bytes_max` of pushes, waiting for its first catch-up (the welcome). While the
-    /// lease has run out, only what shows nothing is written.
-    pub fn new(bytes_max: usize, lease: Arc<Lease>) -> Self {
-        Self { inner: Mutex::new(Inner::new(bytes_max, lease)) }
+    /// An empty queue for at most `bytes_max` of pushes, waiting for its first catch-up (the welcome).
+    pub fn new(bytes_max: usize) -> Self {
+        Self { inner: Mutex::new(Inner::new(bytes_max)) }
+    }
+
+    /// Room: the session joins. From now on what shows anything is written only while the room's lease is valid.
+    pub(super) fn hold_to(&self, lease: Arc<Lease>) {
+        self.lock().hold_to(lease);
     }
 
     /// Room: the lease goes on. What was held may be written.
-    pub fn release(&self) {
+    pub(super) fn release(&self) {
         self.change(|_| ());
+    }
+
+    /// Room: a notice that shows nothing of what the hub knows. It goes before all that does, in place of one that
+    /// still waits.
+    pub(super) fn notice(&self, bytes: Bytes) {
+        self.change(|inner| inner.notice(bytes));
     }
 
     /// Session: something waits that is not written because the node's lease has run out.

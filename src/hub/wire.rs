@@ -19,6 +19,11 @@ pub fn encode(codec: Codec, frame: &ServerFrame) -> Bytes {
     framed(opcode, &codec.encode(frame))
 }
 
+/// The frame that says whether what is shown is current.
+pub(super) fn freshness(codec: Codec, fresh: bool) -> Bytes {
+    encode(codec, &ServerFrame::Freshness { fresh })
+}
+
 /// The frame that says that there is nothing new, and a ping behind it: the one is for the client's code,
 /// the other makes its network stack say that it is there.
 pub fn beat(codec: Codec) -> Bytes {

@@ -65,7 +65,7 @@ impl Line {
     pub(super) fn new(upgraded: Upgraded, mut admitted: Admitted, sessions: Arc<Sessions>) -> Self {
         let Upgraded { stream, read, codec } = upgraded;
         let limits = &sessions.limits;
-        let queue = Arc::new(SendQueue::new(limits.queue_bytes_max, Arc::clone(&sessions.lease)));
+        let queue = Arc::new(SendQueue::new(limits.queue_bytes_max));
         admitted.reach(&queue);
         let now = Instant::now();
         let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);

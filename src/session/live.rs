@@ -132,11 +132,10 @@ impl Drop for Admitted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::lease::Lease;
     use crate::hub::send_queue::Next;
 
     fn reached(live: &Arc<Live>) -> (Admitted, Arc<SendQueue>) {
-        let (mut admitted, queue) = (live.admit().unwrap(), Arc::new(SendQueue::new(1, Lease::forever())));
+        let (mut admitted, queue) = (live.admit().unwrap(), Arc::new(SendQueue::new(1)));
         admitted.reach(&queue);
         (admitted, queue)
     }

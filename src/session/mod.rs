@@ -28,7 +28,6 @@ use self::line::Line;
 use self::live::{Admitted, Live};
 use self::token::Tokens;
 use crate::hub::Hub;
-use crate::hub::lease::Lease;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 
@@ -40,8 +39,6 @@ pub struct Sessions {
     pub tokens: Tokens,
     /// What a connection is granted.
     pub limits: Limits,
-    /// Until when the node may show anything.
-    pub lease: Arc<Lease>,
     /// The connections.
     pub live: Arc<Live>,
     /// What is counted.

@@ -24,7 +24,6 @@ use super::running::{self, Counterpart};
 use super::*;
 use crate::clock;
 use crate::domain::event::Seq;
-use crate::hub::lease::Lease;
 use crate::hub::send_queue::{About, Permit, QueuedFrame, SendQueue};
 use crate::hub::wire;
 use crate::metrics::Metrics;
@@ -104,8 +103,7 @@ async fn session(limits: Limits, seconds: i64) -> Session {
     let places = Live::new(1);
     let upgraded = Upgraded { stream: server.unwrap().0, read: Vec::new(), codec: CODEC };
     let admitted = places.admit().unwrap();
-    let sessions =
-        Arc::new(Sessions { tokens, limits, lease: Lease::forever(), live: places, metrics: Metrics::new() });
+    let sessions = Arc::new(Sessions { tokens, limits, live: places, metrics: Metrics::new() });
     let line = Line::new(upgraded, admitted, sessions);
     let (sender, behind) = mpsc::channel(1);
     let hub =
@@ -315,11 +313,7 @@ async fn an_idle_session_is_small() {
     let upgraded = Upgraded { stream, read: Vec::new(), codec: CODEC };
     let admitted = places.admit().unwrap();
     let (limits, metrics) = (Limits::default(), Metrics::new());
-    let line = Line::new(
-        upgraded,
-        admitted,
-        Arc::new(Sessions { tokens, limits, lease: Lease::forever(), live: places, metrics }),
-    );
+    let line = Line::new(upgraded, admitted, Arc::new(Sessions { tokens, limits, live: places, metrics }));
     let (behind, _) = mpsc::channel(1);
     let seat = Fake { queue: line.queue.clone(), held: Arc::default(), signals: Arc::default(), behind };
     let (line_size, queue_size) = (size_of_val(&line), size_of::<SendQueue>());

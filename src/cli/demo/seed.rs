@@ -85,7 +85,7 @@ pub(super) async fn done(
     r#ref: Ref,
     command: Command,
 ) -> anyhow::Result<Option<(ConversationId, Option<u32>)>> {
-    match hub.call(&organization(), actor, r#ref.clone(), command).await {
+    match hub.call(&organization(), actor, r#ref.clone(), command).await.map(|outcome| outcome.done) {
         Ok(Done::Conversation { conversation, item, .. }) => Ok(Some((conversation, item))),
         Ok(
             Done::Unchanged

@@ -12,6 +12,7 @@ use crate::domain::access::Staff;
 use crate::domain::audience::{Audience, Effect, Subject, effects};
 use crate::domain::conversation::Conversation;
 use crate::domain::event::Event;
+use crate::domain::narrowing::narrows;
 use crate::domain::organization::Organization;
 
 /// Everybody that an audience names, as if all had a session and everything open.
@@ -27,6 +28,15 @@ fn named(organization: &Organization, to: &Audience) -> BTreeSet<TeammateId> {
 /// what a row was that they could not see before it; and nobody is left out.
 pub(super) fn check(before: &Organization, after: &Organization, event: &Event) {
     let effects = effects(before, after, event, &|_| true);
+    let narrowed = effects.iter().any(|effect| match effect {
+        Effect::Narrow(_) => true,
+        Effect::End(teammate) => before.is_active(teammate),
+        Effect::Reset | Effect::Tell { .. } => false,
+    });
+    assert!(
+        !narrowed || narrows(before, event),
+        "somebody loses something, and nobody waits for it: {event:?}"
+    );
     let mut told_rows: BTreeSet<(TeammateId, String)> = BTreeSet::new();
     for effect in &effects {
         let Effect::Tell { to, push, about } = effect else { continue };

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use rotunda_protocol::ask::{Ask, HISTORY_LIMIT_MAX, Told};
-use rotunda_protocol::command::{Command, Done, Inbound};
+use rotunda_protocol::command::{Command, Inbound, Outcome};
 use rotunda_protocol::conversation::Conversation;
 use rotunda_protocol::frame::{REF_LENGTH_MAX, Ref};
 use rotunda_protocol::id::{ConversationId, OrganizationId, TeammateId};
@@ -31,7 +31,7 @@ use super::problem::Problem;
     ),
     request_body = Inbound,
     responses(
-        (status = 200, description = "It is durable, and on its way to everybody who may see it", body = Done),
+        (status = 200, description = "It is durable, and on its way to everybody who may see it", body = Outcome),
         (status = "default", description = "Nothing happened", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -41,7 +41,7 @@ pub(super) async fn inbound(
     At(organization): At<OrganizationId>,
     headers: HeaderMap,
     Body(inbound): Body<Inbound>,
-) -> Result<Json<Done>, Problem> {
+) -> Result<Json<Outcome>, Problem> {
     let key = idempotency::required(&headers)?;
     Ok(Json(door.hub.call(&organization, caller.actor(), key, Command::Receive(inbound)).await?))
 }
@@ -63,7 +63,7 @@ pub(super) struct Call {
     params(("organization" = OrganizationId, Path, description = "Where")),
     request_body = Call,
     responses(
-        (status = 200, description = "It is durable", body = Done),
+        (status = 200, description = "It is durable", body = Outcome),
         (status = "default", description = "Nothing happened; `refusal` says why", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -72,7 +72,7 @@ pub(super) async fn command(
     caller: Caller,
     At(organization): At<OrganizationId>,
     Body(Call { r#ref, command }): Body<Call>,
-) -> Result<Json<Done>, Problem> {
+) -> Result<Json<Outcome>, Problem> {
     if r#ref.is_empty() || r#ref.len() > REF_LENGTH_MAX {
         return Err(Refusal::invalid("ref", "has 1 to 64 bytes").into());
     }

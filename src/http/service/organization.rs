@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use rotunda_protocol::command::{Command, Done, NewOrganization};
+use rotunda_protocol::command::{Command, NewOrganization, Outcome};
 use rotunda_protocol::id::OrganizationId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -30,7 +30,7 @@ const EVENTS_MAX: u32 = 1000;
     ),
     request_body = NewOrganization,
     responses(
-        (status = 200, description = "It is set up", body = Done),
+        (status = 200, description = "It is set up", body = Outcome),
         (status = "default", description = "It is not", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -40,7 +40,7 @@ pub(super) async fn provision(
     At(organization): At<OrganizationId>,
     headers: HeaderMap,
     Whole(body): Whole,
-) -> Result<Json<Done>, Problem> {
+) -> Result<Json<Outcome>, Problem> {
     let new: NewOrganization = json(&body)?;
     let key = idempotency::given_or_derived(&headers, &organization, &body)?;
     Ok(Json(door.hub.call(&organization, caller.actor(), key, Command::Provision(new)).await?))

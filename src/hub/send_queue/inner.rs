@@ -52,8 +52,8 @@ enum Rest {
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    /// Without it only what is harmless is written.
-    lease: Arc<Lease>,
+    /// Without it only what is harmless is written. None until the session has joined.
+    lease: Option<Arc<Lease>>,
     bytes_max: usize,
     state: State,
     stage: Stage,
@@ -69,9 +69,9 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    pub(super) fn new(bytes_max: usize, lease: Arc<Lease>) -> Self {
+    pub(super) fn new(bytes_max: usize) -> Self {
         Self {
-            lease,
+            lease: None,
             bytes_max,
             state: State::CatchingUp { overflowed: false },
             stage: Stage::Open,
@@ -83,6 +83,16 @@ impl Inner {
             in_flight: 0,
             rest: Rest::No,
             waker: None,
+        }
+    }
+
+    pub(super) fn hold_to(&mut self, lease: Arc<Lease>) {
+        self.lease = Some(lease);
+    }
+
+    pub(super) fn notice(&mut self, bytes: Bytes) {
+        if self.taking() {
+            self.lane.set_notice(bytes);
         }
     }
 
@@ -107,7 +117,7 @@ impl Inner {
         if !self.taking() {
             return Ok(());
         }
-        if matches!(frame.about, About::Anyone) && !self.lease.is_valid() {
+        if matches!(frame.about, About::Anyone) && self.holds() {
             self.lane.insert_harmless(Kind::Answer, frame);
         } else {
             self.lane.append(Kind::Answer, frame);
@@ -261,7 +271,7 @@ impl Inner {
                         self.stuck_since = (self.state != State::Live).then(Instant::now);
                     }
                 }
-                Kind::Answer | Kind::Control => {}
+                Kind::Answer | Kind::Control | Kind::Notice => {}
             }
         }
     }
@@ -330,7 +340,11 @@ impl Inner {
 
     /// Something waits that is not written because the node's lease has run out.
     pub(super) fn is_held(&self) -> bool {
-        self.lane.len() > 0 && !self.lease.is_valid()
+        self.lane.len() > 0 && self.holds()
+    }
+
+    fn holds(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| !lease.is_valid())
     }
 
     fn writable(&self) -> usize {
@@ -338,7 +352,7 @@ impl Inner {
             (Stage::Open | Stage::Flushing(_), State::CatchingUp { .. }) => self.lane.urgent(),
             _ => self.lane.len(),
         };
-        if self.lease.is_valid() { most } else { most.min(self.lane.harmless()) }
+        if self.holds() { most.min(self.lane.harmless()) } else { most }
     }
 
     #[cfg(test)]

@@ -19,6 +19,8 @@ pub(super) enum Kind {
     CatchUp,
     /// Belongs to the WebSocket protocol.
     Control,
+    /// Tells how the node is. Only the latest counts.
+    Notice,
 }
 
 #[derive(Debug)]
@@ -31,7 +33,7 @@ impl Waiting {
     /// It shows nothing of what the hub knows: a receipt, a refusal, a beat, a goodbye.
     fn is_harmless(&self) -> bool {
         match self.kind {
-            Kind::Control => true,
+            Kind::Control | Kind::Notice => true,
             Kind::Answer => matches!(self.frame.about, About::Anyone),
             Kind::Push | Kind::CatchUp => false,
         }
@@ -87,6 +89,18 @@ impl Lane {
         self.waiting.iter().take_while(|waiting| waiting.is_harmless()).count()
     }
 
+    /// Before all frames that show anything, in place of one that still waits.
+    pub(super) fn set_notice(&mut self, bytes: Bytes) {
+        let boundary = self.boundary();
+        let mut unwritten = self.waiting.iter_mut().skip(boundary);
+        match unwritten.find(|waiting| waiting.kind == Kind::Notice) {
+            Some(waiting) => waiting.frame.bytes = bytes,
+            None => {
+                self.insert_harmless(Kind::Notice, QueuedFrame { bytes, seq: None, about: About::Anyone })
+            }
+        }
+    }
+
     /// A frame that shows nothing of what the hub knows, before all that do.
     pub(super) fn insert_harmless(&mut self, kind: Kind, frame: QueuedFrame) {
         let place = self.boundary();
@@ -123,7 +137,7 @@ impl Lane {
             match waiting.kind {
                 Kind::Push => self.push_bytes += waiting.frame.bytes.len(),
                 Kind::Answer => self.answers += 1,
-                Kind::CatchUp | Kind::Control => {}
+                Kind::CatchUp | Kind::Control | Kind::Notice => {}
             }
         }
         self.give_back();
@@ -153,7 +167,7 @@ impl Lane {
         match gone.kind {
             Kind::Push => self.push_bytes -= gone.frame.bytes.len(),
             Kind::Answer => self.answers -= 1,
-            Kind::CatchUp | Kind::Control => {}
+            Kind::CatchUp | Kind::Control | Kind::Notice => {}
         }
         self.give_back();
         Some(gone)
@@ -164,7 +178,7 @@ impl Lane {
         match kind {
             Kind::Push => self.push_bytes += frame.bytes.len(),
             Kind::Answer => self.answers += 1,
-            Kind::CatchUp | Kind::Control => {}
+            Kind::CatchUp | Kind::Control | Kind::Notice => {}
         }
         self.waiting.insert(place, Waiting { kind, frame });
     }

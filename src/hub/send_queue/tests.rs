@@ -92,7 +92,7 @@ impl Socket {
 }
 
 fn greeted() -> (SendQueue, Socket) {
-    let (queue, mut socket) = (SendQueue::new(BYTES_MAX, Lease::forever()), Socket::default());
+    let (queue, mut socket) = (SendQueue::new(BYTES_MAX), Socket::default());
     assert_eq!(queue.begin_catch_up(), None);
     queue.finish_catch_up(catch_up(10), Seq(10)).unwrap();
     assert_eq!(socket.drain(&queue), Next::Idle);
@@ -102,7 +102,7 @@ fn greeted() -> (SendQueue, Socket) {
 
 #[test]
 fn the_welcome_goes_before_what_came_meanwhile_and_replaces_what_it_covers() {
-    let (queue, mut socket) = (SendQueue::new(BYTES_MAX, Lease::forever()), Socket::default());
+    let (queue, mut socket) = (SendQueue::new(BYTES_MAX), Socket::default());
     queue.begin_catch_up();
     for seq in 4..=6 {
         queue.push(push(seq));
@@ -215,7 +215,7 @@ fn a_read_that_was_not_written_ends_the_session_in_good_order() {
 
 #[test]
 fn a_control_frame_joins_at_a_boundary_even_before_the_welcome_and_only_the_latest() {
-    let (queue, mut socket) = (SendQueue::new(BYTES_MAX, Lease::forever()), Socket::default());
+    let (queue, mut socket) = (SendQueue::new(BYTES_MAX), Socket::default());
     queue.control(bytes(b'x', 1, LENGTH));
     socket.take(&queue, 5);
     queue.control(bytes(b'x', 2, LENGTH));
@@ -458,7 +458,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..120),
     ) {
         let mut world = World {
-            queue: SendQueue::new(BYTES_MAX, Lease::forever()),
+            queue: SendQueue::new(BYTES_MAX),
             socket: Socket::default(),
             head: 0,
             odd: true,

@@ -68,7 +68,10 @@ impl Practice {
 
     pub(super) async fn call(&mut self, actor: Actor, command: Command) -> Result<Done, Refusal> {
         self.refs += 1;
-        self.hub.call(&self.organization, actor, format!("r{}", self.refs), command).await
+        self.hub
+            .call(&self.organization, actor, format!("r{}", self.refs), command)
+            .await
+            .map(|outcome| outcome.done)
     }
 
     pub(super) async fn service(&mut self, command: Command) -> Result<Done, Refusal> {
@@ -97,7 +100,7 @@ impl Practice {
 
     /// A member's next session, from the cursor it holds.
     pub(super) async fn rejoin(&self, member: &mut Member) -> Result<(), NotJoined> {
-        let queue = Arc::new(SendQueue::new(member.queue_bytes, self.hub.lease()));
+        let queue = Arc::new(SendQueue::new(member.queue_bytes));
         let joining = Joining {
             session: id(&mint::mint(0)),
             teammate: member.teammate.clone(),

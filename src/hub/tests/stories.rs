@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use rotunda_protocol::ask::{Ask, Told};
 use rotunda_protocol::codec::Codec;
-use rotunda_protocol::command::{Command, Done, Inbound};
+use rotunda_protocol::command::{Command, Done, Inbound, Outcome};
 use rotunda_protocol::conversation::Mark;
 use rotunda_protocol::directory::Features;
 use rotunda_protocol::frame::{ServerFrame, Start};
@@ -47,10 +47,13 @@ async fn e11_of_many_who_claim_on_two_nodes_one_wins() {
         tokio::spawn(async move { hub.call(&organization, actor, format!("claim {n}"), command).await })
     });
     let results: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
-    let won = results.iter().filter(|result| matches!(result, Ok(Done::Conversation { .. }))).count();
+    let won = results
+        .iter()
+        .filter(|result| matches!(result, Ok(Outcome { done: Done::Conversation { .. }, .. })))
+        .count();
     assert_eq!(won, 1, "{results:?}");
     for result in results {
-        let fine = matches!(result, Ok(Done::Conversation { .. } | Done::Unchanged));
+        let fine = matches!(result, Ok(Outcome { done: Done::Conversation { .. } | Done::Unchanged, .. }));
         assert!(fine || matches!(result, Err(Refusal::AlreadyAssigned { .. })), "{result:?}");
     }
 }
@@ -82,7 +85,7 @@ async fn r65_first_messages_that_arrive_together_make_one_contact_and_one_conver
         tokio::spawn(async move { hub.call(&organization, actor, format!("message {n}"), command).await })
     });
     for result in join_all(calls).await {
-        assert!(matches!(result, Ok(Ok(Done::Conversation { .. }))), "{result:?}");
+        assert!(matches!(result, Ok(Ok(Outcome { done: Done::Conversation { .. }, .. }))), "{result:?}");
     }
     let log = practice.log(Seq(0)).await;
     let changes = log.iter().flat_map(|(_, event)| &event.changes);

@@ -1,0 +1,155 @@
+//! What nodes say to each other, as bytes: a version, then MessagePack with named fields. Two releases may meet on
+//! the bus, so what a node cannot read it looks up in the log; it never guesses.
+
+use bytes::Bytes;
+use rotunda_protocol::id::OrganizationId;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::event::Seq;
+use crate::domain::node::NodeId;
+
+/// Raised when what is said means something else than before. Additions that others may ignore need no new one.
+const VERSION: u8 = 1;
+/// Events of a batch that are carried along, in bytes: with more, the log is the shorter way.
+const EVENTS_BYTES_MAX: usize = 1 << 20;
+
+/// What became durable together. `E` is an event, or a reference to one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct News<E> {
+    /// Tells the log from others of the same organization's name: several databases may share a bus.
+    pub epoch: u64,
+    /// The number of the event before.
+    pub after: Seq,
+    /// The number of the last one.
+    pub head: Seq,
+    /// All of them; none if they are too large to be carried along.
+    pub events: Vec<E>,
+}
+
+/// What one node tells another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "note", rename_all = "snake_case")]
+pub enum Note {
+    /// Say when you have applied this.
+    Confirm {
+        /// Who asks.
+        from: NodeId,
+        /// Its number of the question.
+        question: u64,
+        /// Of which organization …
+        organization: OrganizationId,
+        /// … up to which event.
+        seq: Seq,
+    },
+    /// It is so.
+    Confirmed {
+        /// Who says so.
+        by: NodeId,
+        /// The number of the question.
+        question: u64,
+        /// How many sessions lost something by it; none if the node does not have the organization in memory.
+        sessions: Option<u32>,
+    },
+}
+
+/// Bytes that are no message of this release.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Another release speaks another version.
+    #[error("it is of version {0}, and this release speaks version {VERSION}")]
+    Version(u8),
+    /// Nothing that is known.
+    #[error("{0}")]
+    Content(#[from] rmp_serde::decode::Error),
+    /// Nothing at all.
+    #[error("it is empty")]
+    Empty,
+}
+
+/// A batch that became durable; without its events if they are too large.
+pub fn news<E: Serialize>(mut news: News<E>) -> Bytes {
+    let bytes = encode(&news);
+    if bytes.len() <= EVENTS_BYTES_MAX {
+        return bytes;
+    }
+    news.events.clear();
+    encode(&news)
+}
+
+/// A message as bytes.
+pub fn encode<M: Serialize>(message: &M) -> Bytes {
+    let mut bytes = vec![VERSION];
+    let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map();
+    message.serialize(&mut serializer).expect("messages can always be encoded");
+    bytes.into()
+}
+
+/// A message from its bytes.
+pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Unreadable> {
+    match bytes {
+        [VERSION, message @ ..] => Ok(rmp_serde::from_slice(message)?),
+        [other, ..] => Err(Unreadable::Version(*other)),
+        [] => Err(Unreadable::Empty),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rotunda_protocol::principal::Actor;
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::event::{Change, Event};
+
+    fn event(tag: &str) -> Event {
+        Event { at: 7, by: Actor::Contact, changes: vec![Change::Tag { name: tag.into() }] }
+    }
+
+    #[test]
+    fn news_read_back() {
+        let events = [event("urgent"), event("new")];
+        let told = news(News { epoch: 9, after: Seq(3), head: Seq(5), events: events.iter().collect() });
+        let heard: News<Event> = decode(&told).unwrap();
+        assert_eq!(heard, News { epoch: 9, after: Seq(3), head: Seq(5), events: events.into() });
+    }
+
+    #[test]
+    fn what_is_too_large_is_left_to_the_log() {
+        let events = vec![event(&"x".repeat(EVENTS_BYTES_MAX))];
+        let heard: News<Event> =
+            decode(&news(News { epoch: 9, after: Seq(3), head: Seq(4), events })).unwrap();
+        assert_eq!(heard, News { epoch: 9, after: Seq(3), head: Seq(4), events: vec![] });
+    }
+
+    #[test]
+    fn what_another_release_says_is_not_guessed_at() {
+        let unknown = json!({
+            "epoch": 9, "after": 3, "head": 4,
+            "events": [{ "at": 7, "by": "contact", "changes": [{ "change": "moon_phase", "phase": 1 }] }],
+        });
+        let told = encode(&unknown);
+        assert!(matches!(decode::<News<Event>>(&told), Err(Unreadable::Content(_))));
+        let mut newer = told.to_vec();
+        newer[0] = VERSION + 1;
+        assert!(matches!(decode::<News<Event>>(&newer), Err(Unreadable::Version(_))));
+        assert!(matches!(decode::<News<Event>>(&[]), Err(Unreadable::Empty)));
+        for garbage in [&[VERSION][..], &[VERSION, 0xc1], b"\x01hello", &[0xff; 40]] {
+            assert!(decode::<News<Event>>(garbage).is_err());
+        }
+    }
+
+    #[test]
+    fn notes_read_back() {
+        let confirm = Note::Confirm {
+            from: NodeId::new("a"),
+            question: 1,
+            organization: "o".parse().unwrap(),
+            seq: Seq(4),
+        };
+        let confirmed = Note::Confirmed { by: NodeId::new("b"), question: 1, sessions: Some(2) };
+        for note in [confirm, confirmed] {
+            assert_eq!(decode::<Note>(&encode(&note)).unwrap(), note);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Whether an event lets anybody see less than before. Whoever changes that is answered only when it is so on every
+//! node, so a wrong "no" here would be a leak, and a wrong "yes" costs a few milliseconds.
+
+use std::collections::BTreeSet;
+
+use super::directory::{Endpoint, Team, Teammate};
+use super::event::{Change, Event};
+use super::organization::Organization;
+
+/// Somebody may see less after this event. `before` is the organization before it.
+pub fn narrows(before: &Organization, event: &Event) -> bool {
+    event.changes.iter().any(|change| match change {
+        Change::Teammate(now) => before.teammate(&now.id).is_some_and(|was| demotes(was, now)),
+        Change::Team(now) => before.team(&now.id).is_some_and(|was| leaves_out(was, now)),
+        Change::Endpoint(now) => before.endpoint(&now.id).is_some_and(|was| shuts_out(was, now)),
+        Change::Conversation(change) => !change.departed.is_empty(),
+        Change::Organization(_)
+        | Change::Contact(_)
+        | Change::Tag { .. }
+        | Change::Item(_)
+        | Change::Mark { .. } => false,
+    })
+}
+
+fn demotes(was: &Teammate, now: &Teammate) -> bool {
+    was.is_active() && !now.is_active() || was.is_admin() && !now.is_admin()
+}
+
+fn leaves_out(was: &Team, now: &Team) -> bool {
+    !was.members.is_subset(&now.members)
+}
+
+fn shuts_out(was: &Endpoint, now: &Endpoint) -> bool {
+    let now: BTreeSet<_> = now.principals().collect();
+    was.principals().any(|principal| !now.contains(principal))
+}
