@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::event::Seq;
 use crate::domain::node::NodeId;
+use crate::domain::presence::Report;
 
 /// Raised when what is said means something else than before. Additions that others may ignore need no new one.
 const VERSION: u8 = 1;
@@ -25,6 +26,19 @@ pub struct News<E> {
     pub head: Seq,
     /// All of them; none if they are too large to be carried along.
     pub events: Vec<E>,
+}
+
+/// What a node says of its sessions in an organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// As in [`News`].
+    pub epoch: u64,
+    /// Which node.
+    pub by: NodeId,
+    /// Higher than in anything that it said before.
+    pub number: u64,
+    /// Who is where; none if the node no longer has the organization in memory.
+    pub report: Option<Report>,
 }
 
 /// What one node tells another.

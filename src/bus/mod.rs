@@ -2,6 +2,12 @@
 //! into the log, and nothing else.
 
 pub mod envelope;
+pub mod local;
+
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+pub(crate) mod trouble;
 
 use std::fmt;
 use std::sync::Arc;
@@ -74,7 +80,8 @@ pub trait Bus: Send + Sync + 'static {
     /// when the subscription is held; when the bus is deaf, at once, and it is held as soon as it can be.
     async fn subscribe(&self, topic: Topic, ear: Ear) -> Subscription;
 
-    /// Whether what is published arrives, as it changes.
+    /// Whether what is published arrives, as it changes. Each change says that messages may have been lost, one that
+    /// was over before it was looked at too: so wait for changes, and do not compare with what it was before.
     fn health(&self) -> watch::Receiver<Health>;
 }
 

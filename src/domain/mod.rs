@@ -33,6 +33,7 @@ pub mod list;
 
 pub mod audience;
 pub mod catch_up;
+mod crowd;
 pub mod narrowing;
 pub mod presence;
 

@@ -1,5 +1,6 @@
-//! Who is here, who is viewing, who is typing: a value of its own, outside the log. Nothing of it is stored or
-//! replayed, and who may see it is asked of the same predicate as everything else.
+//! Who is here, who is viewing, who is typing: a value of its own, outside the log, merged from what this node's
+//! sessions do and what other nodes report. Nothing of it is stored or replayed, and who may see it is asked of the
+//! same predicate as everything else.
 
 use std::collections::BTreeSet;
 
@@ -8,65 +9,87 @@ use rotunda_protocol::Millis;
 use rotunda_protocol::directory::Features;
 use rotunda_protocol::id::{ConversationId, SessionId, TeammateId};
 use rotunda_protocol::push::{self as wire, ConversationPresence, Typing, TypingMode};
+use serde::{Deserialize, Serialize};
 
+pub use super::crowd::TYPING_FOR;
+use super::crowd::{Attendance, Crowd};
+use super::node::NodeId;
 use super::organization::Organization;
 
-/// How long somebody is typing after they last said so.
-pub const TYPING_FOR: Millis = 6_000;
+/// How often a node reports all of it, so that a lost report is made up for.
+pub const REPORT_EVERY: Millis = 4_000;
+/// How long a node's sessions are taken to be there after it last reported: two reports may get lost.
+pub const REPORTED_FOR: Millis = 3 * REPORT_EVERY;
 
-/// One session at a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Attendance {
+/// A session at a conversation, as its node reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attending {
+    session: SessionId,
     teammate: TeammateId,
     viewing: bool,
+    /// How, and for how long still: clocks differ.
     typing: Option<(TypingMode, Millis)>,
+}
+
+/// What a node says of its sessions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// It is all of it: whoever is not named is nowhere.
+    pub whole: bool,
+    /// Everybody who has a session there; none if that is as before.
+    pub here: Option<BTreeSet<TeammateId>>,
+    /// All who are at these conversations.
+    pub at: Vec<(ConversationId, Vec<Attending>)>,
+}
+
+/// What another node reported.
+#[derive(Debug, Clone)]
+struct Other {
+    crowd: Crowd,
+    /// The number of its newest report.
+    number: u64,
+    /// When it is taken to be gone.
+    until: Millis,
+}
+
+/// What a report changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// The node was not known.
+    pub is_new: bool,
+    /// Somebody may have come or gone.
+    pub here: bool,
+    /// Conversations at which something changed.
+    pub at: BTreeSet<ConversationId>,
 }
 
 /// Who is where. A clone is a snapshot and costs nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Presence {
-    here: OrdMap<TeammateId, u32>,
-    at: OrdMap<ConversationId, OrdMap<SessionId, Attendance>>,
-    /// Where each session is, for when it goes.
-    of: OrdMap<SessionId, OrdSet<ConversationId>>,
-    /// Who stops typing when, the earliest first: looked at after every batch of a room.
-    due: OrdSet<(Millis, ConversationId, SessionId)>,
+    own: Crowd,
+    others: OrdMap<NodeId, Other>,
+    /// Who everybody was last told to be here.
+    told: OrdSet<TeammateId>,
 }
 
 impl Presence {
     /// A session of a teammate came.
     pub fn arrive(&mut self, teammate: &TeammateId) {
-        *self.here.entry(teammate.clone()).or_insert(0) += 1;
-    }
-
-    /// Who is at conversations, and who was last told to be here: what a session that comes now is told, so that the
-    /// comings and goings it is told later continue from it.
-    #[must_use]
-    pub fn as_told(&self, told: &Self) -> Self {
-        Self { here: told.here.clone(), ..self.clone() }
-    }
-
-    /// Who is here and was not in `before`, and who was and is not any more.
-    pub fn moves_since(&self, before: &Self) -> (Vec<TeammateId>, Vec<TeammateId>) {
-        let without = |of: &Self, other: &Self| -> Vec<TeammateId> {
-            of.here.keys().filter(|id| !other.here.contains_key(*id)).cloned().collect()
-        };
-        (without(self, before), without(before, self))
+        self.own.arrive(teammate);
     }
 
     /// A session of a teammate went, from everywhere it was: the conversations at which something changed.
     pub fn depart(&mut self, teammate: &TeammateId, session: &SessionId) -> Vec<ConversationId> {
-        let at: Vec<_> = self.of.get(session).into_iter().flatten().cloned().collect();
-        for conversation in &at {
-            self.close(conversation, session);
-        }
-        match self.here.get_mut(teammate) {
-            Some(sessions) if *sessions > 1 => *sessions -= 1,
-            Some(_) | None => {
-                self.here.remove(teammate);
-            }
-        }
-        at
+        self.own.depart(teammate, session)
+    }
+
+    /// Who came and who went since this was last asked: everybody is told now. A session that comes later is told
+    /// what the others were told, so that the comings and goings it is told then continue from it.
+    pub fn tell(&mut self) -> (Vec<TeammateId>, Vec<TeammateId>) {
+        let here: OrdSet<TeammateId> = self.crowds().flat_map(|crowd| crowd.here.keys().cloned()).collect();
+        let told = std::mem::replace(&mut self.told, here.clone());
+        let without = |of: OrdSet<TeammateId>, other| of.relative_complement(other).into_iter().collect();
+        (without(here.clone(), told.clone()), without(told, here))
     }
 
     /// A session has a conversation open.
@@ -76,7 +99,7 @@ impl Presence {
         session: &SessionId,
         teammate: &TeammateId,
     ) -> bool {
-        self.attend(conversation, session, teammate, |attendance| attendance.viewing = true)
+        self.own.attend(conversation, session, teammate, |attendance| attendance.viewing = true)
     }
 
     /// A session types in a conversation.
@@ -88,8 +111,9 @@ impl Presence {
         mode: TypingMode,
         now: Millis,
     ) -> bool {
-        let known = self.at.get(conversation).and_then(|who| who.get(session)).and_then(|who| who.typing);
-        self.attend(conversation, session, teammate, |attendance| {
+        let there = self.own.at.get(conversation);
+        let known = there.and_then(|who| who.get(session)).and_then(|who| who.typing);
+        self.own.attend(conversation, session, teammate, |attendance| {
             attendance.typing = Some((mode, now + TYPING_FOR));
         });
         known.map(|(mode, _)| mode) != Some(mode)
@@ -97,76 +121,64 @@ impl Presence {
 
     /// A session has stopped typing.
     pub fn idle(&mut self, conversation: &ConversationId, session: &SessionId) -> bool {
-        let known = self.at.get(conversation).and_then(|who| who.get(session));
-        let Some(before) = known.filter(|at| at.typing.is_some()).cloned() else { return false };
-        let after = Attendance { typing: None, ..before };
-        self.put(conversation, session, Some(after).filter(|at| at.viewing));
-        true
+        self.own.idle(conversation, session)
     }
 
     /// A session is no longer at a conversation.
     pub fn close(&mut self, conversation: &ConversationId, session: &SessionId) -> bool {
-        self.put(conversation, session, None)
+        self.own.close(conversation, session)
     }
 
     /// Nobody is at a conversation any more. True if somebody was.
     pub fn clear(&mut self, conversation: &ConversationId) -> bool {
-        let there: Vec<_> = self.at.get(conversation).into_iter().flat_map(OrdMap::keys).cloned().collect();
-        for session in &there {
-            self.close(conversation, session);
-        }
-        !there.is_empty()
+        self.change_all(|crowd| crowd.clear(conversation)).into_iter().any(|there| there)
     }
 
     /// Somebody is at a conversation.
     pub fn is_at(&self, conversation: &ConversationId) -> bool {
-        self.at.contains_key(conversation)
+        self.crowds().any(|crowd| crowd.at.contains_key(conversation))
     }
 
     /// Where somebody is.
-    pub fn attended(&self) -> Vec<ConversationId> {
-        self.at.keys().cloned().collect()
+    pub fn attended(&self) -> BTreeSet<ConversationId> {
+        self.crowds().flat_map(|crowd| crowd.at.keys().cloned()).collect()
     }
 
-    /// Typing that was not renewed ends. The conversations at which something changed.
-    pub fn expire(&mut self, now: Millis) -> Vec<ConversationId> {
-        let due = self.due.iter().take_while(|(until, ..)| *until <= now);
-        let due: Vec<_> = due.map(|(_, at, session)| (at.clone(), session.clone())).collect();
-        let mut changed = BTreeSet::new();
-        for (conversation, session) in due {
-            self.idle(&conversation, &session);
-            changed.insert(conversation);
+    /// Typing that was not renewed ends, and a node that does not report any more is gone. What changed by that.
+    pub fn expire(&mut self, now: Millis) -> Heard {
+        let mut heard = Heard::default();
+        heard.at.extend(self.change_all(|crowd| crowd.expire(now)).into_iter().flatten());
+        let gone: Vec<_> = self
+            .others
+            .iter()
+            .filter(|(_, other)| other.until <= now)
+            .map(|(node, _)| node.clone())
+            .collect();
+        for node in gone {
+            self.lose(&node, &mut heard);
         }
-        changed.into_iter().collect()
+        heard
     }
 
     /// When something expires next.
     pub fn next_expiry(&self) -> Option<Millis> {
-        self.due.get_min().map(|(until, ..)| *until)
+        let typing = self.crowds().filter_map(Crowd::next_expiry);
+        typing.chain(self.others.values().map(|other| other.until)).min()
     }
 
     /// Whoever may no longer see a conversation is no longer at it (B10). The conversations at which something
     /// changed. `gone` is asked for everybody who is somewhere.
-    pub fn retain(&mut self, gone: impl Fn(&TeammateId, &ConversationId) -> bool) -> Vec<ConversationId> {
-        let lost: Vec<(ConversationId, SessionId)> = self
-            .at
-            .iter()
-            .flat_map(|(id, who)| who.iter().map(move |(session, attendance)| (id, session, attendance)))
-            .filter(|(id, _, attendance)| gone(&attendance.teammate, id))
-            .map(|(id, session, _)| (id.clone(), session.clone()))
-            .collect();
-        let mut changed = BTreeSet::new();
-        for (conversation, session) in lost {
-            self.close(&conversation, &session);
-            changed.insert(conversation);
-        }
-        changed.into_iter().collect()
+    pub fn retain(
+        &mut self,
+        gone: impl Fn(&TeammateId, &ConversationId) -> bool,
+    ) -> BTreeSet<ConversationId> {
+        self.change_all(|crowd| crowd.retain(&gone)).into_iter().flatten().collect()
     }
 
     /// Who is at a conversation, as the organization's switches allow it to be shown (C5).
     pub fn of(&self, conversation: &ConversationId, features: Features) -> ConversationPresence {
-        let who = self.at.get(conversation);
-        let everyone = || who.into_iter().flat_map(OrdMap::values);
+        let everyone =
+            || self.crowds().filter_map(|crowd| crowd.at.get(conversation)).flat_map(OrdMap::values);
         let viewing: BTreeSet<_> =
             everyone().filter(|at| features.viewing && at.viewing).map(|at| at.teammate.clone()).collect();
         let typing: BTreeSet<_> = everyone()
@@ -183,72 +195,106 @@ impl Presence {
     /// Everything of it that a teammate may see. They are here themselves: it is for a session of theirs.
     pub fn seen_by(&self, organization: &Organization, teammate: &TeammateId) -> wire::Presence {
         let Some(profile) = organization.profile() else { return wire::Presence::default() };
-        let visible = |id: &&ConversationId| {
+        let visible = |id: &ConversationId| {
             organization.conversation(id).is_some_and(|open| organization.can_see(teammate, open))
         };
-        let conversations = self.at.keys().filter(visible).map(|id| self.of(id, profile.features));
-        let here: BTreeSet<_> = self.here.keys().chain([teammate]).cloned().collect();
+        let attended = self.attended().into_iter().filter(visible);
+        let here: BTreeSet<_> = self.told.iter().chain([teammate]).cloned().collect();
         wire::Presence {
             here: here.into_iter().collect(),
-            conversations: conversations
+            conversations: attended
+                .map(|id| self.of(&id, profile.features))
                 .filter(|at| !at.viewing.is_empty() || !at.typing.is_empty())
                 .collect(),
         }
     }
 
-    fn attend(
-        &mut self,
-        conversation: &ConversationId,
-        session: &SessionId,
-        teammate: &TeammateId,
-        change: impl FnOnce(&mut Attendance),
-    ) -> bool {
-        let blank = Attendance { teammate: teammate.clone(), viewing: false, typing: None };
-        let before = self.at.get(conversation).and_then(|who| who.get(session)).cloned();
-        let mut after = before.clone().unwrap_or(blank);
-        change(&mut after);
-        let changed = before.as_ref() != Some(&after);
-        self.put(conversation, session, Some(after));
-        changed
+    fn crowds(&self) -> impl Iterator<Item = &Crowd> {
+        std::iter::once(&self.own).chain(self.others.values().map(|other| &other.crowd))
     }
 
-    /// The one place where somebody comes to be somewhere, or no longer is. True if they were there before.
-    fn put(&mut self, conversation: &ConversationId, session: &SessionId, after: Option<Attendance>) -> bool {
-        let due = |(_, until): (TypingMode, Millis)| (until, conversation.clone(), session.clone());
-        let typing = after.as_ref().and_then(|after| after.typing);
-        let is_there = after.is_some();
-        let before = match after {
-            Some(after) => self.at.entry(conversation.clone()).or_default().insert(session.clone(), after),
-            None => {
-                remove_from(&mut self.at, conversation, |who| (who.remove(session), who.is_empty())).flatten()
-            }
-        };
-        if let Some(typed) = before.as_ref().and_then(|before| before.typing) {
-            self.due.remove(&due(typed));
-        }
-        if let Some(types) = typing {
-            self.due.insert(due(types));
-        }
-        if is_there {
-            self.of.entry(session.clone()).or_default().insert(conversation.clone());
-        } else {
-            remove_from(&mut self.of, session, |at| (at.remove(conversation), at.is_empty()));
-        }
-        before.is_some()
+    fn change_all<T>(&mut self, change: impl Fn(&mut Crowd) -> T) -> Vec<T> {
+        let nodes: Vec<_> = self.others.keys().cloned().collect();
+        let mut changes = vec![change(&mut self.own)];
+        changes.extend(nodes.iter().filter_map(|node| Some(change(&mut self.others.get_mut(node)?.crowd))));
+        changes
     }
 }
 
-/// Removes from an entry of a map, and the entry once nothing is left in it.
-fn remove_from<K: Ord + Clone, V: Clone, T>(
-    map: &mut OrdMap<K, V>,
-    key: &K,
-    remove: impl FnOnce(&mut V) -> (T, bool),
-) -> Option<T> {
-    let (removed, empty) = remove(map.get_mut(key)?);
-    if empty {
-        map.remove(key);
+/// Between nodes.
+impl Presence {
+    /// Everything about this node's sessions.
+    pub fn report(&self, now: Millis) -> Report {
+        let at = self.own.at.keys().map(|id| (id.clone(), self.attending(id, now)));
+        Report { whole: true, here: Some(self.own.here.keys().cloned().collect()), at: at.collect() }
     }
-    Some(removed)
+
+    /// What has become of these conversations, and of who is here if `here`.
+    pub fn report_of(&self, conversations: &BTreeSet<ConversationId>, here: bool, now: Millis) -> Report {
+        let at = conversations.iter().map(|id| (id.clone(), self.attending(id, now)));
+        let here = here.then(|| self.own.here.keys().cloned().collect());
+        Report { whole: false, here, at: at.collect() }
+    }
+
+    fn attending(&self, conversation: &ConversationId, now: Millis) -> Vec<Attending> {
+        let there = self.own.at.get(conversation).into_iter().flatten();
+        let attending = |(session, at): (&SessionId, &Attendance)| Attending {
+            session: session.clone(),
+            teammate: at.teammate.clone(),
+            viewing: at.viewing,
+            typing: at.typing.map(|(mode, until)| (mode, until - now)),
+        };
+        there.map(attending).collect()
+    }
+
+    /// What another node reports, its reports numbered. Late and doubled ones change nothing. Who `may` not see a
+    /// conversation is not at it, whatever the node says: it may not have heard yet.
+    pub fn hear(
+        &mut self,
+        (node, number): (&NodeId, u64),
+        report: Report,
+        now: Millis,
+        may: impl Fn(&TeammateId, &ConversationId) -> bool,
+    ) -> Heard {
+        let mut heard = Heard { is_new: !self.others.contains_key(node), ..Heard::default() };
+        let blank = || Other { crowd: Crowd::default(), number: 0, until: now };
+        let other = self.others.entry(node.clone()).or_insert_with(blank);
+        if number <= other.number && !heard.is_new {
+            return heard;
+        }
+        (other.number, other.until) = (number, now + REPORTED_FOR);
+        if let Some(here) = report.here {
+            heard.here = !here.iter().eq(other.crowd.here.keys());
+            other.crowd.here = here.into_iter().map(|teammate| (teammate, 1_u32)).collect();
+        }
+        let named: BTreeSet<_> = report.at.iter().map(|(id, _)| id.clone()).collect();
+        let left = other.crowd.at.keys().filter(|id| report.whole && !named.contains(*id)).cloned();
+        let left: Vec<_> = left.map(|id| (id, Vec::new())).collect();
+        for (id, there) in report.at.into_iter().chain(left) {
+            let there = there.into_iter().filter(|at| may(&at.teammate, &id)).map(|at| {
+                let typing = at.typing.map(|(mode, left)| (mode, now + left.min(TYPING_FOR)));
+                (at.session, Attendance { teammate: at.teammate, viewing: at.viewing, typing })
+            });
+            if other.crowd.set(&id, there) {
+                heard.at.insert(id);
+            }
+        }
+        heard
+    }
+
+    /// Another node no longer has the organization in memory. What changed by that.
+    pub fn gone(&mut self, node: &NodeId) -> Heard {
+        let mut heard = Heard::default();
+        self.lose(node, &mut heard);
+        heard
+    }
+
+    fn lose(&mut self, node: &NodeId, heard: &mut Heard) {
+        if let Some(other) = self.others.remove(node) {
+            heard.here |= !other.crowd.here.is_empty();
+            heard.at.extend(other.crowd.at.keys().cloned());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -273,8 +319,8 @@ mod tests {
         assert!(presence.typing(&conversation, &session, &ada, TypingMode::Reply, 1_000));
         assert!(!presence.typing(&conversation, &session, &ada, TypingMode::Reply, 2_000), "renewed");
         assert_eq!(presence.next_expiry(), Some(2_000 + TYPING_FOR));
-        assert!(presence.expire(2_000 + TYPING_FOR - 1).is_empty());
-        assert_eq!(presence.expire(2_000 + TYPING_FOR), vec![conversation.clone()]);
+        assert_eq!(presence.expire(2_000 + TYPING_FOR - 1), Heard::default());
+        assert_eq!(presence.expire(2_000 + TYPING_FOR).at, BTreeSet::from([conversation.clone()]));
         let now = presence.of(&conversation, ALL);
         assert_eq!((now.viewing, now.typing), (vec![ada], vec![]));
         assert_eq!(presence.next_expiry(), None);
@@ -286,19 +332,17 @@ mod tests {
         let (web, phone) = (id("web"), id("phone"));
         let mut presence = Presence::default();
         presence.arrive(&ada);
-        assert_eq!(presence.moves_since(&Presence::default()), (vec![ada.clone()], vec![]));
+        assert_eq!(presence.tell(), (vec![ada.clone()], vec![]));
         presence.arrive(&ada);
-        let both = presence.clone();
         presence.view(&conversation, &web, &ada);
         presence.view(&conversation, &phone, &ada);
         assert_eq!(presence.depart(&ada, &web), vec![conversation.clone()]);
-        assert_eq!(presence.moves_since(&both), (vec![], vec![]));
+        assert_eq!(presence.tell(), (vec![], vec![]));
         assert_eq!(presence.of(&conversation, ALL).viewing, vec![ada.clone()]);
         assert_eq!(presence.depart(&ada, &phone), vec![conversation.clone()]);
-        assert_eq!(presence.moves_since(&both), (vec![], vec![ada.clone()]));
+        assert_eq!(presence.tell(), (vec![], vec![ada.clone()]));
         assert!(presence.of(&conversation, ALL).viewing.is_empty());
-        assert!(presence.at.is_empty() && presence.here.is_empty());
-        assert!(presence.of.is_empty() && presence.due.is_empty());
+        assert!(presence.own.at.is_empty() && presence.own.here.is_empty());
     }
 
     #[test]
@@ -320,7 +364,7 @@ mod tests {
         assert_eq!(presence.next_expiry(), Some(2 + TYPING_FOR));
         assert!(presence.clear(&other) && presence.clear(&conversation));
         assert_eq!(presence.next_expiry(), None);
-        assert!(presence.at.is_empty() && presence.of.is_empty());
+        assert!(presence.own.at.is_empty());
     }
 
     #[test]
@@ -329,7 +373,7 @@ mod tests {
         let mut presence = Presence::default();
         presence.view(&conversation, &session, &ada);
         assert!(presence.retain(|_, _| false).is_empty());
-        assert_eq!(presence.retain(|who, _| *who == ada), vec![conversation.clone()]);
+        assert_eq!(presence.retain(|who, _| *who == ada), BTreeSet::from([conversation.clone()]));
         assert!(presence.of(&conversation, ALL).viewing.is_empty());
     }
 
@@ -341,5 +385,80 @@ mod tests {
         presence.typing(&conversation, &session, &ada, TypingMode::Note, 0);
         let off = presence.of(&conversation, Features { viewing: false, typing: false, ..ALL });
         assert!(off.viewing.is_empty() && off.typing.is_empty());
+    }
+
+    fn everybody(_: &TeammateId, _: &ConversationId) -> bool {
+        true
+    }
+
+    /// Two nodes: ben views `c` and types in `d` on the one; what the other hears of it.
+    fn two() -> (Presence, Presence, NodeId) {
+        let (mut here, there) = (Presence::default(), Presence::default());
+        here.arrive(&id("ben"));
+        here.view(&id("c"), &id("s"), &id("ben"));
+        here.typing(&id("d"), &id("s"), &id("ben"), TypingMode::Reply, 1_000);
+        (here, there, NodeId::new("n"))
+    }
+
+    fn conversations(names: &[&str]) -> BTreeSet<ConversationId> {
+        names.iter().map(|name| id(name)).collect()
+    }
+
+    #[test]
+    fn what_another_node_reports_is_merged_and_late_reports_change_nothing() {
+        let (mut here, mut there, node) = two();
+        let first = here.report(1_000);
+        // A clock that is a minute ahead: what counts is how long is left.
+        let heard = there.hear((&node, 1), first.clone(), 61_000, everybody);
+        assert_eq!(heard, Heard { is_new: true, here: true, at: conversations(&["c", "d"]) });
+        assert_eq!(there.tell(), (vec![id("ben")], vec![]));
+        assert_eq!(there.of(&id("c"), ALL).viewing, vec![id("ben")]);
+        assert_eq!(there.of(&id("d"), ALL).typing.len(), 1);
+        assert_eq!(there.next_expiry(), Some(61_000 + TYPING_FOR));
+        assert_eq!(there.hear((&node, 1), first.clone(), 61_000, everybody), Heard::default(), "doubled");
+
+        here.close(&id("c"), &id("s"));
+        here.depart(&id("ben"), &id("s"));
+        let second = here.report_of(&conversations(&["c", "d"]), true, 2_000);
+        let heard = there.hear((&node, 2), second, 62_000, everybody);
+        assert_eq!(heard, Heard { is_new: false, here: true, at: conversations(&["c", "d"]) });
+        assert_eq!(there.hear((&node, 1), first, 62_000, everybody), Heard::default(), "late");
+        assert_eq!(there.tell(), (vec![], vec![id("ben")]));
+        assert!(there.attended().is_empty());
+    }
+
+    #[test]
+    fn a_whole_report_ends_what_it_does_not_name_and_one_that_repeats_changes_nothing() {
+        let (mut here, mut there, node) = two();
+        there.hear((&node, 1), here.report(1_000), 1_000, everybody);
+        assert_eq!(there.hear((&node, 2), here.report(2_000), 2_000, everybody), Heard::default());
+        here.close(&id("c"), &id("s"));
+        let heard = there.hear((&node, 3), here.report(3_000), 3_000, everybody);
+        assert_eq!(heard.at, conversations(&["c"]));
+    }
+
+    #[test]
+    fn a_node_that_reports_no_more_is_gone_with_its_sessions() {
+        let (here, mut there, node) = two();
+        there.hear((&node, 1), here.report(1_000), 1_000, everybody);
+        assert_eq!(there.expire(1_000 + REPORTED_FOR - 1).at, conversations(&["d"]), "typing ends before");
+        let heard = there.expire(1_000 + REPORTED_FOR);
+        assert_eq!(heard, Heard { is_new: false, here: true, at: conversations(&["c"]) });
+        assert_eq!((there.next_expiry(), there.attended()), (None, BTreeSet::new()));
+        there.hear((&node, 2), here.report(1_000), 2_000, everybody);
+        assert_eq!(there.gone(&node).at, conversations(&["c", "d"]), "it said so itself");
+        assert_eq!(there.gone(&node), Heard::default());
+    }
+
+    #[test]
+    fn b10_whoever_may_not_see_a_conversation_is_not_at_it_whatever_another_node_says() {
+        let (here, mut there, node) = two();
+        let heard = there.hear((&node, 1), here.report(0), 0, |_, conversation| *conversation == id("d"));
+        assert_eq!(heard.at, conversations(&["d"]));
+        assert!(there.of(&id("c"), ALL).viewing.is_empty());
+        assert_eq!(there.retain(|_, _| true), conversations(&["d"]));
+        assert!(there.attended().is_empty());
+        there.hear((&node, 2), here.report(0), 0, everybody);
+        assert!(there.clear(&id("c")), "an archived conversation has nobody at it on any node");
     }
 }

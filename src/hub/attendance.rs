@@ -30,6 +30,7 @@ impl Keeper {
         let Some(member) = self.registry.get(key) else { return };
         if self.presence.close(conversation, &member.session) {
             self.publish();
+            self.moved_at(conversation);
             self.tell_presence(conversation, None);
         }
     }
@@ -66,6 +67,7 @@ impl Keeper {
         if changed {
             let session = member.session.clone();
             self.publish();
+            self.moved_at(conversation);
             self.tell_presence(conversation, Some(&session));
         }
     }
@@ -78,12 +80,10 @@ impl Keeper {
         }
         let now = clock::now_millis();
         if self.presence.next_expiry().is_some_and(|at| at <= now) {
-            let changed = self.presence.expire(now);
-            self.publish();
-            for conversation in &changed {
-                self.tell_presence(conversation, None);
-            }
+            let heard = self.presence.expire(now);
+            self.tell_heard(&heard);
         }
+        self.report();
     }
 
     pub(super) fn next_due(&self) -> Option<Instant> {
@@ -91,16 +91,20 @@ impl Keeper {
             let wait = at.saturating_sub(clock::now_millis());
             Instant::now() + Duration::from_millis(u64::try_from(wait).unwrap_or_default())
         });
-        self.tell_at.into_iter().chain(self.following.look_at).chain(expiry).min()
+        self.tell_at
+            .into_iter()
+            .chain(self.following.look_at)
+            .chain(self.reporting.whole_at)
+            .chain(expiry)
+            .min()
     }
 
     /// Who came and who went since everybody was last told, in one push however many they are.
     fn tell_here(&mut self) {
-        let (came, went) = self.presence.moves_since(&self.told);
+        let (came, went) = self.presence.tell();
         if came.is_empty() && went.is_empty() {
             return;
         }
-        self.told = self.presence.clone();
         self.publish();
         let frame = Shared::fleeting(Push::Here { came, went }, None);
         let told = fanout::tell(&self.registry, &Audience::Everyone, &frame);

@@ -21,7 +21,6 @@ use crate::clock;
 use crate::domain::decide::{self, Wanted};
 use crate::domain::draft::{Archived, Working};
 use crate::domain::event::{Event, Seq};
-use crate::domain::narrowing;
 use crate::domain::organization::Organization;
 use crate::store::{Appended, Batch, Found, Needs, RefRecord, StoreError, Turn};
 
@@ -183,9 +182,7 @@ impl Keeper {
         for Decided { pending, result, event, repeated } in decided {
             let mut loss = (repeated && can_narrow(&pending.command)).then_some(0);
             if let Some((event, after)) = event {
-                let narrows = narrowing::narrows(&self.organization, &event);
-                let sessions = self.advance(&event, after);
-                loss = narrows.then_some(sessions);
+                loss = self.advance(&event, after);
             }
             match (result, loss) {
                 (Ok(done), Some(sessions)) => {

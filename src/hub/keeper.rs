@@ -9,16 +9,17 @@ use rotunda_protocol::id::{ConversationId, TeammateId};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::attendance::HERE_EVERY;
 use super::cursor::Cursors;
 use super::fanout::{self, Committed, Outcome};
 use super::follow::Following;
 use super::registry::{Key, OPEN_MAX, Registry};
+use super::report::Reporting;
 use super::room::{Input, Join, Pending, Room, View};
 use super::{Joined, NotJoined, Rooms, wire};
 use crate::bus::Subscription;
 use crate::domain::audience;
 use crate::domain::event::Event;
+use crate::domain::narrowing;
 use crate::domain::organization::Organization;
 use crate::domain::presence::Presence;
 
@@ -35,30 +36,30 @@ pub(super) struct Keeper {
     pub cursors: Option<Arc<Cursors>>,
     /// Who is where.
     pub presence: Presence,
-    /// Who everybody was last told to be here.
-    pub told: Presence,
-    /// When they are told anew.
+    /// When everybody is told who has come and gone.
     pub tell_at: Option<Instant>,
     /// Why to look into the log.
     pub following: Following,
+    /// What other nodes are yet to be told.
+    pub reporting: Reporting,
     /// Its sessions.
     pub registry: Registry,
     rooms: Rooms,
     empty_since: Instant,
     /// By what it hears of other nodes.
-    _hears: Option<Subscription>,
+    _hears: Vec<Subscription>,
 }
 
 impl Keeper {
-    pub(super) fn new(room: Arc<Room>, rooms: Rooms, hears: Option<Subscription>) -> Self {
+    pub(super) fn new(room: Arc<Room>, rooms: Rooms, hears: Vec<Subscription>) -> Self {
         let view = room.view();
         Self {
             organization: view.organization.clone(),
             cursors: view.cursors.clone(),
             presence: Presence::default(),
-            told: Presence::default(),
             tell_at: None,
             following: Following::default(),
+            reporting: Reporting::default(),
             registry: Registry::default(),
             rooms,
             empty_since: Instant::now(),
@@ -113,6 +114,7 @@ impl Keeper {
                 Input::View(key, conversation) => self.view(key, &conversation),
                 Input::Signal(key, signal) => self.signal(key, signal),
                 Input::News(message) => self.hear(&message),
+                Input::Others(message) => self.hear_of_others(&message),
                 Input::Reach(reached) => self.reach(reached),
                 Input::Lease => self.tell_of_lease(),
                 #[cfg(test)]
@@ -137,7 +139,7 @@ impl Keeper {
             return Err(NotJoined::TooManySessions);
         }
         self.presence.arrive(&join.teammate);
-        self.tell_at.get_or_insert_with(|| Instant::now() + HERE_EVERY);
+        self.moved();
         join.queue.hold_to(Arc::clone(&self.room.lease));
         if !self.room.shows_fresh.load(Ordering::Relaxed) {
             join.queue.notice(wire::freshness(join.codec, false));
@@ -153,10 +155,11 @@ impl Keeper {
 
     fn leave(&mut self, key: Key) {
         let Some(member) = self.registry.leave(key) else { return };
-        self.tell_at.get_or_insert_with(|| Instant::now() + HERE_EVERY);
+        self.moved();
         let left = self.presence.depart(&member.teammate, &member.session);
         self.publish();
         for conversation in &left {
+            self.moved_at(conversation);
             self.tell_presence(conversation, None);
         }
     }
@@ -178,11 +181,11 @@ impl Keeper {
     }
 
     /// An event has become durable: it is published as a snapshot before anybody is told of it, so that a catch-up
-    /// made meanwhile cannot miss it. Returns how many sessions lost something by it.
-    pub(super) fn advance(&mut self, event: &Event, after: Organization) -> u32 {
+    /// made meanwhile cannot miss it. Returns how many sessions lost something by it; none if nobody can have.
+    pub(super) fn advance(&mut self, event: &Event, after: Organization) -> Option<u32> {
         let before = std::mem::replace(&mut self.organization, after);
         self.publish();
-        let Some(cursors) = &self.cursors else { return 0 };
+        let cursors = self.cursors.as_ref()?;
         let effects = audience::effects(&before, &self.organization, event, &|id| self.registry.is_here(id));
         let committed = Committed { after: &self.organization, event, cursor: cursors.write(before.seq()) };
         let outcome = fanout::carry_out(&self.registry, &committed, effects);
@@ -190,41 +193,38 @@ impl Keeper {
         metrics.events_applied(1);
         metrics.delivered(outcome.told.sessions);
         metrics.queues_overflowed(outcome.told.overflows);
-        let losers =
-            outcome.narrowed.iter().map(|teammate| self.registry.keys_of(teammate).len()).sum::<usize>();
-        let lost = u32::try_from(losers + outcome.ended.len()).unwrap_or(u32::MAX);
-        self.following.note(self.organization.seq(), lost);
-        self.settle(&outcome);
+        let lost = narrowing::narrows(&before, event).then(|| self.settle(&outcome));
         self.attend_to(event, &before);
         lost
     }
 
-    /// Sessions that ended leave; presence that may no longer be seen goes (B10). What sessions have open stays
-    /// so: items go to those who may see them only, and whoever is let in again may never have noticed (E16).
-    fn settle(&mut self, outcome: &Outcome) {
+    /// Sessions that ended leave; presence that may no longer be seen goes, whichever node it is on (B10). What
+    /// sessions have open stays so: items go to those who may see them only, and whoever is let in again may never
+    /// have noticed (E16). Returns how many sessions lost something.
+    fn settle(&mut self, outcome: &Outcome) -> u32 {
+        let narrowed = outcome.narrowed.iter().map(|teammate| self.registry.keys_of(teammate).len());
+        let lost = u32::try_from(narrowed.sum::<usize>() + outcome.ended.len()).unwrap_or(u32::MAX);
+        self.following.note(self.organization.seq(), lost);
         for key in &outcome.ended {
             self.leave(*key);
         }
-        if outcome.narrowed.is_empty() {
-            return;
-        }
         let organization = &self.organization;
         let hidden = |teammate: &TeammateId, id: &ConversationId| {
-            outcome.narrowed.contains(teammate)
-                && !organization.conversation(id).is_some_and(|open| organization.can_see(teammate, open))
+            !organization.conversation(id).is_some_and(|open| organization.can_see(teammate, open))
         };
         let changed = self.presence.retain(hidden);
         self.publish();
         for conversation in &changed {
             self.tell_presence(conversation, None);
         }
+        lost
     }
 
     /// Lets everybody see the newest state.
     pub(super) fn publish(&self) {
         self.room.view.store(Arc::new(View {
             organization: self.organization.clone(),
-            presence: self.presence.as_told(&self.told),
+            presence: self.presence.clone(),
             cursors: self.cursors.clone(),
         }));
     }
@@ -236,6 +236,7 @@ impl Drop for Keeper {
         for member in self.registry.all() {
             member.queue.close(CloseCode::Behind, false);
         }
+        self.say_goodbye();
         self.rooms.forget(&self.room);
         self.room.services.metrics.room_closed();
     }

@@ -17,6 +17,7 @@ mod lease;
 mod barrier;
 mod peers;
 mod pulse;
+mod report;
 
 mod greeting;
 mod place;
@@ -207,6 +208,7 @@ impl Hub {
     /// Gives a session its place and puts its `welcome` into its queue.
     pub async fn join(&self, organization: &OrganizationId, joining: Joining) -> Result<Seat, NotJoined> {
         let Joining { session, teammate, device, codec, queue, cursor, open } = joining;
+        let mut looked = self.services.peers.is_none();
         for _ in 0..OPENINGS_MAX {
             let room = self.room(organization).await.map_err(|_unavailable| NotJoined::Unavailable)?;
             let (reply, joined) = oneshot::channel();
@@ -221,6 +223,14 @@ impl Hub {
                 Ok(()) => joined.await.ok(),
                 Err(_) => None,
             };
+            if let Some(Err(NotJoined::Unknown)) = answer
+                && !looked
+            {
+                // Another node may have let them in just now.
+                looked = true;
+                room.look().await;
+                continue;
+            }
             if let Some(answer) = answer {
                 let joined = answer?;
                 tracing::debug!(%session, device, "joined");
@@ -308,6 +318,19 @@ impl Hub {
 
 #[cfg(test)]
 impl Hub {
+    /// Waits until the node may show something.
+    async fn fresh(&self, organization: &OrganizationId) {
+        while self.room(organization).await.is_ok_and(|room| !room.lease.is_valid()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Waits until the node has applied the log up to an event.
+    async fn level(&self, organization: &OrganizationId, seq: Seq) {
+        let room = self.room(organization).await.expect("the store answers");
+        while room.reach(seq).await.is_none() {}
+    }
+
     /// How many rooms are open.
     fn rooms(&self) -> usize {
         self.rooms.0.len()

@@ -34,7 +34,8 @@ pub(super) struct Peers {
     /// The newest number of each node, and when this node first saw it.
     seen: Mutex<HashMap<NodeId, (u64, Instant)>>,
     questions: DashMap<u64, mpsc::Sender<Confirmed>>,
-    question: AtomicU64,
+    /// Numbers questions and reports.
+    number: AtomicU64,
 }
 
 /// A question to other nodes, which is over when this is dropped.
@@ -61,7 +62,7 @@ impl Peers {
             lease: Lease::none_yet(),
             seen: Mutex::default(),
             questions: DashMap::new(),
-            question: AtomicU64::new(0),
+            number: AtomicU64::new(1),
         }
     }
 
@@ -83,9 +84,14 @@ impl Peers {
         self.seen.lock().expect("nothing panics while it holds this")
     }
 
+    /// Higher than any that was given before.
+    pub(super) fn next_number(&self) -> u64 {
+        self.number.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Begins a question.
     pub(super) fn ask(&self) -> Question<'_> {
-        let number = self.question.fetch_add(1, Ordering::Relaxed);
+        let number = self.next_number();
         let (answer, answers) = mpsc::channel(CONFIRMED_MAX);
         self.questions.insert(number, answer);
         Question { peers: self, number, answers }

@@ -25,7 +25,7 @@ use super::peers::Peers;
 use super::registry::Key;
 use super::send_queue::SendQueue;
 use super::{Joined, NotJoined, Rooms, Services};
-use crate::bus::{Subscription, Topic};
+use crate::bus::{Ear, Subscription, Topic};
 use crate::domain::event::Seq;
 use crate::domain::organization::Organization;
 use crate::domain::presence::Presence;
@@ -52,6 +52,8 @@ pub(super) enum Input {
     Signal(Key, Signal),
     /// What became durable on another node, as the bus brings it.
     News(Bytes),
+    /// What another node says of its sessions.
+    Others(Bytes),
     /// Somebody waits for the room to have applied the log up to some event.
     Reach(Reached),
     /// The room's lease has run out, or goes on.
@@ -136,8 +138,8 @@ impl Room {
         let lease = peers.map_or_else(Lease::forever, |peers| peers.lease.fork());
         // Before anything is read, so that nothing falls between.
         let hears = match peers {
-            Some(peers) => Some(subscribe(&organization, peers, &inputs).await),
-            None => None,
+            Some(peers) => subscribe(&organization, peers, &inputs).await.into(),
+            None => Vec::new(),
         };
         let view = load(organization.clone(), services.store.load(&organization).await?);
         let room = Arc::new(Self {
@@ -165,6 +167,11 @@ impl Room {
         let (reply, reached) = oneshot::channel();
         self.inputs.send(Input::Reach((seq, reply))).await.ok()?;
         reached.await.ok()
+    }
+
+    /// Looks whether there is more in the log than the room has heard of.
+    pub(super) async fn look(&self) {
+        self.reach(self.view().organization.seq().next()).await;
     }
 
     /// The room is as far as the log was at this time.
@@ -195,15 +202,19 @@ impl Room {
     }
 }
 
-/// What other nodes do in an organization becomes inputs of its room. What does not fit is found in the log.
+/// What other nodes do in an organization becomes inputs of its room. What does not fit is found in the log, or
+/// reported again.
 async fn subscribe(
     organization: &OrganizationId,
     peers: &Peers,
     inputs: &mpsc::Sender<Input>,
-) -> Subscription {
-    let inputs = inputs.clone();
-    let ear = Arc::new(move |bytes| drop(inputs.try_send(Input::News(bytes))));
-    peers.bus.subscribe(Topic::Log(organization.clone()), ear).await
+) -> [Subscription; 2] {
+    let ear = |input: fn(Bytes) -> Input| -> Ear {
+        let inputs = inputs.clone();
+        Arc::new(move |bytes| drop(inputs.try_send(input(bytes))))
+    };
+    let log = peers.bus.subscribe(Topic::Log(organization.clone()), ear(Input::News)).await;
+    [log, peers.bus.subscribe(Topic::Presence(organization.clone()), ear(Input::Others)).await]
 }
 
 /// A session goes. Leaving must not get lost in a busy room; only a closed one has no use for it.

@@ -33,7 +33,7 @@ impl Place {
             };
             if told == Err(Refusal::AccessChanged) {
                 // The row was newer than the snapshot: the room is about to publish it, or has yet to hear of it.
-                self.room.reach(view.organization.seq().next()).await;
+                self.room.look().await;
                 continue;
             }
             let opened = match (&ask, &told) {

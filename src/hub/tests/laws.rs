@@ -18,6 +18,7 @@ use rotunda_protocol::push::TypingMode;
 use super::member::Member;
 use super::model::Model;
 use super::practice::{ENDPOINTS, Practice, TEAMMATES, id, principal};
+use crate::bus::trouble::Odds;
 use crate::domain::event::Seq;
 use crate::hub::NotJoined;
 use crate::limits::Limits;
@@ -64,12 +65,21 @@ struct World {
 
 impl World {
     async fn new(seed: u64) -> Self {
+        Self::among(1, seed).await
+    }
+
+    async fn among(nodes: usize, seed: u64) -> Self {
         let limits = Limits { catch_up_rows_max: 12, ..Limits::default() };
-        let practice = Practice::with(limits).await;
+        let odds = Odds { lost: 4, doubled: 6, late: 6 };
+        let practice = match nodes {
+            1 => Practice::with(limits).await,
+            nodes => Practice::among(nodes, odds, seed, limits).await,
+        };
         let mut members = Vec::new();
         for (n, teammate) in TEAMMATES.iter().chain(&TEAMMATES[..3]).enumerate() {
             let codec = Codec::ALL[n % 2];
             let mut member = practice.join(teammate, codec).await.unwrap();
+            member.node = n % nodes;
             // Every third reads from a queue so small that it often falls behind.
             member.queue_bytes = if n % 3 == 2 { 2_500 } else { 256 * 1024 };
             practice.rejoin(&mut member).await.unwrap();
@@ -211,6 +221,15 @@ impl World {
             }
         }
         self.follow().await;
+        self.read_some().await;
+        // Whoever is told later, on a node that has not heard yet, is told only what they may see now.
+        self.practice.level(self.seq).await;
+        if self.practice.nodes() > 1 {
+            self.read_some().await;
+        }
+    }
+
+    async fn read_some(&mut self) {
         for n in 0..self.members.len() {
             // Somebody who does not read now reads later, and is told only what they may see then.
             if !self.dice.often(4) {
@@ -250,6 +269,7 @@ impl World {
 
     /// Everybody comes back and reads; then what they show is what a fresh list shows.
     async fn converge(&mut self) {
+        self.practice.level(self.seq).await;
         for n in 0..self.members.len() {
             self.bring_back(n).await;
             let shows = self.members[n].shows();
@@ -288,7 +308,8 @@ impl World {
     /// It knows of the organization, and of who is at conversations, what who comes anew is told.
     async fn check_directory(&mut self, n: usize) {
         let who = self.members[n].teammate.clone();
-        let mut anew = self.practice.join(who.as_str(), Codec::Json).await.unwrap();
+        let node = self.members[n].node;
+        let mut anew = self.practice.join_at(node, who.as_str(), Codec::Json).await.unwrap();
         // Everything that was sent to the room before has been told.
         assert_eq!(
             anew.ask(Ask::Counts { mailboxes: Vec::new() }).await.map(|told| told.is_ok()),
@@ -365,7 +386,11 @@ fn mailboxes() -> Vec<Mailbox> {
 }
 
 async fn run(seed: u64) {
-    let mut world = World::new(seed).await;
+    run_among(1, seed).await;
+}
+
+async fn run_among(nodes: usize, seed: u64) {
+    let mut world = World::among(nodes, seed).await;
     for step in 0..150 {
         world.step().await;
         if step % 15 == 14 {
@@ -397,6 +422,15 @@ async fn the_laws_hold_on_several_threads() {
     for seed in seeds(101..=106) {
         eprintln!("seed {seed}");
         Box::pin(run(seed)).await;
+    }
+}
+
+/// The same on three nodes that hear each other badly. A loss of access is so on all of them when it is answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_laws_hold_on_several_nodes() {
+    for seed in seeds(301..=304) {
+        eprintln!("seed {seed}");
+        Box::pin(run_among(3, seed)).await;
     }
 }
 

@@ -58,6 +58,8 @@ impl Directory {
 pub(super) struct Member {
     pub(super) teammate: TeammateId,
     pub(super) codec: Codec,
+    /// The node it connects to.
+    pub(super) node: usize,
     pub(super) queue_bytes: usize,
     pub(super) cursor: Option<Cursor>,
     pub(super) open: BTreeSet<ConversationId>,
@@ -86,6 +88,7 @@ impl Member {
         Self {
             teammate,
             codec,
+            node: 0,
             queue_bytes: 256 * 1024,
             cursor: None,
             open: BTreeSet::new(),

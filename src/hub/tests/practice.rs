@@ -11,9 +11,12 @@ use rotunda_protocol::principal::{Actor, Principal};
 use rotunda_protocol::refusal::Refusal;
 
 use super::member::Member;
+use crate::bus::local::LocalBus;
+use crate::bus::trouble::{Odds, Trouble};
 use crate::domain::event::{Event, Seq};
+use crate::domain::node::NodeId;
 use crate::hub::send_queue::SendQueue;
-use crate::hub::{Hub, Joining, NotJoined, mint};
+use crate::hub::{Cluster, Hub, Joining, NotJoined, mint};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::store::SharedStore;
@@ -44,7 +47,10 @@ pub(super) fn principal(text: &str) -> Principal {
 
 /// A hub with one practice.
 pub(super) struct Practice {
+    /// The only node, or the first.
     pub(super) hub: Hub,
+    /// The other nodes, and what each of them hears by.
+    pub(super) others: Vec<(Hub, Arc<Trouble>)>,
     pub(super) organization: OrganizationId,
     pub(super) store: SharedStore,
     refs: u64,
@@ -61,17 +67,60 @@ impl Practice {
         let store = SqliteStore::open(&folder.path().join("rotunda.db")).await.unwrap();
         let store: SharedStore = Arc::new(store);
         let hub = Hub::new(store.clone(), Metrics::new(), limits);
-        let mut practice = Self { hub, organization: id("practice"), store, refs: 0, _folder: folder };
+        Self::on(hub, Vec::new(), store, folder).await
+    }
+
+    /// A practice on several nodes that hear each other badly.
+    pub(super) async fn among(nodes: usize, odds: Odds, seed: u64, limits: Limits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("rotunda.db")).await.unwrap();
+        let (store, local): (SharedStore, _) = (Arc::new(store), LocalBus::new());
+        let node = |n: usize| {
+            let bus = Trouble::new(local.clone(), odds, seed + n as u64);
+            let cluster = Cluster { node: NodeId::new(&format!("node-{n}")), bus: bus.clone() };
+            (Hub::among(store.clone(), Metrics::new(), limits.clone(), cluster), bus)
+        };
+        let others = (1..nodes).map(node).collect();
+        Self::on(node(0).0, others, store.clone(), folder).await
+    }
+
+    async fn on(
+        hub: Hub,
+        others: Vec<(Hub, Arc<Trouble>)>,
+        store: SharedStore,
+        folder: tempfile::TempDir,
+    ) -> Self {
+        let mut practice =
+            Self { hub, others, organization: id("practice"), store, refs: 0, _folder: folder };
+        for node in 0..practice.nodes() {
+            practice.node(node).fresh(&practice.organization).await;
+        }
         practice.service(Command::Provision(provision())).await.unwrap();
         practice
     }
 
     pub(super) async fn call(&mut self, actor: Actor, command: Command) -> Result<Done, Refusal> {
         self.refs += 1;
-        self.hub
+        let node = usize::try_from(self.refs).unwrap() % self.nodes();
+        self.node(node)
             .call(&self.organization, actor, format!("r{}", self.refs), command)
             .await
             .map(|outcome| outcome.done)
+    }
+
+    pub(super) fn nodes(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    pub(super) fn node(&self, n: usize) -> &Hub {
+        if n == 0 { &self.hub } else { &self.others[n - 1].0 }
+    }
+
+    /// Waits until every node has applied everything up to an event.
+    pub(super) async fn level(&self, seq: Seq) {
+        for node in 0..self.nodes() {
+            self.node(node).level(&self.organization, seq).await;
+        }
     }
 
     pub(super) async fn service(&mut self, command: Command) -> Result<Done, Refusal> {
@@ -93,7 +142,17 @@ impl Practice {
     }
 
     pub(super) async fn join(&self, teammate: &str, codec: Codec) -> Result<Member, NotJoined> {
+        self.join_at(0, teammate, codec).await
+    }
+
+    pub(super) async fn join_at(
+        &self,
+        node: usize,
+        teammate: &str,
+        codec: Codec,
+    ) -> Result<Member, NotJoined> {
         let mut member = Member::new(id(teammate), codec);
+        member.node = node;
         self.rejoin(&mut member).await?;
         Ok(member)
     }
@@ -111,7 +170,7 @@ impl Practice {
             open: member.open.iter().cloned().collect(),
         };
         member.leave();
-        member.take_place(self.hub.join(&self.organization, joining).await?, queue);
+        member.take_place(self.node(member.node).join(&self.organization, joining).await?, queue);
         Ok(())
     }
 
