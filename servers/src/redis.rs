@@ -27,8 +27,8 @@ pub struct Settings {
     pub password: Option<String>,
     /// It is reached over TLS only, with a certificate by an authority of its own.
     pub tls: bool,
-    /// The port that members of a cluster talk to each other on.
-    cluster_port: Option<u16>,
+    /// It is to be a member of a cluster, whose members talk to each other on such a port.
+    pub cluster_port: Option<u16>,
 }
 
 /// A Redis server that keeps nothing. Ends when it is dropped.
