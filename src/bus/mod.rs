@@ -2,6 +2,7 @@
 //! into the log, and nothing else.
 
 pub mod local;
+pub mod redis;
 
 #[cfg(test)]
 mod contract;
