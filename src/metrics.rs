@@ -48,6 +48,11 @@ pub struct Metrics {
     revocations_lapsed: Counter,
     accept_errors: Counter,
     connections_refused: Counter,
+    bus_published: Counter,
+    bus_dropped: Counter,
+    bus_received: Counter,
+    bus_reconnects: Counter,
+    bus_delivering: Gauge,
     append_events: Histogram,
     commit_seconds: Histogram,
     answer_seconds: Histogram,
@@ -121,6 +126,14 @@ impl Metrics {
                 "connections_refused",
                 "Connections refused because the process is full or draining",
             ),
+            bus_published: make.counter("bus_published", "Messages that the bus took for other nodes"),
+            bus_dropped: make.counter("bus_dropped", "Messages to other nodes that the bus could not carry"),
+            bus_received: make
+                .counter("bus_received", "Messages heard from the bus, this node's own included"),
+            bus_reconnects: make
+                .counter("bus_reconnects", "Times that the bus went deaf and was connected anew"),
+            bus_delivering: make
+                .gauge("bus_delivering", "1 while what this node tells itself comes back, else 0"),
             append_events: make.keep(
                 "append_events",
                 "Events in one append to an organization's log",
@@ -285,6 +298,31 @@ impl Metrics {
     pub fn connection_refused(&self) {
         self.connections_refused.inc();
     }
+
+    /// The bus took messages.
+    pub fn bus_published(&self, messages: usize) {
+        self.bus_published.inc_by(messages as u64);
+    }
+
+    /// The bus had no room for messages, or gave them up.
+    pub fn bus_dropped(&self, messages: usize) {
+        self.bus_dropped.inc_by(messages as u64);
+    }
+
+    /// A message was heard, and somebody listened.
+    pub fn bus_received(&self) {
+        self.bus_received.inc();
+    }
+
+    /// The bus went deaf.
+    pub fn bus_reconnected(&self) {
+        self.bus_reconnects.inc();
+    }
+
+    /// Whether the bus delivers.
+    pub fn bus_delivering(&self, delivers: bool) {
+        self.bus_delivering.set(i64::from(delivers));
+    }
 }
 
 #[cfg(test)]
@@ -301,6 +339,11 @@ mod tests {
         metrics.command_answered(Some(&Refusal::NotFound), Duration::from_millis(2));
         metrics.closed(CloseCode::Behind);
         metrics.committed(64, Duration::from_millis(1));
+        metrics.bus_published(512);
+        metrics.bus_dropped(3);
+        metrics.bus_received();
+        metrics.bus_reconnected();
+        metrics.bus_delivering(true);
         let text = metrics.text();
         for line in [
             "rotunda_sessions 1",
@@ -312,6 +355,11 @@ mod tests {
             "rotunda_closes_total{code=\"behind\"} 1",
             "rotunda_append_events_sum 64.0",
             "rotunda_answer_seconds_count 2",
+            "rotunda_bus_published_total 512",
+            "rotunda_bus_dropped_total 3",
+            "rotunda_bus_received_total 1",
+            "rotunda_bus_reconnects_total 1",
+            "rotunda_bus_delivering 1",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
         }

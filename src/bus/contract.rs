@@ -79,13 +79,13 @@ impl Listener {
 
 /// Listens to a topic; what is heard waits in a channel with room for all of a test.
 pub(crate) async fn listen(bus: &dyn Bus, topic: Topic) -> (Subscription, mpsc::Receiver<Bytes>) {
-    let (heard, hears) = mpsc::channel(1 << 14);
+    let (tell, heard) = mpsc::channel(1 << 14);
     let ear: Ear = Arc::new(move |message| {
         // The test may have heard enough.
-        drop(heard.try_send(message));
+        drop(tell.try_send(message));
     });
     let subscription = timeout(PATIENCE, bus.subscribe(topic, ear)).await.expect("a subscription is held");
-    (subscription, hears)
+    (subscription, heard)
 }
 
 /// Waits until the bus is well, or is not.

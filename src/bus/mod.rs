@@ -3,6 +3,7 @@
 
 pub mod envelope;
 pub mod local;
+pub mod redis;
 
 #[cfg(test)]
 mod contract;
