@@ -80,6 +80,9 @@ pub enum LogFormat {
     Json,
 }
 
+/// The help's heading of what several nodes share.
+const NODES: &str = "Several nodes";
+
 /// The help's heading of those who come in by HTTP.
 const DOORS: &str = "Browsers, back offices, Twilio";
 
@@ -93,6 +96,20 @@ pub struct Config {
     /// The directory that holds the database
     #[arg(long, value_name = "FOLDER", env = "ROTUNDA_DATA", default_value = "rotunda-data")]
     pub data: PathBuf,
+
+    /// The database of several nodes, as `postgres://user:password@host/database`; without it the hub keeps its own
+    /// in the data folder
+    #[arg(long, value_name = "URL", help_heading = NODES, env = "ROTUNDA_STORE", hide_env_values = true)]
+    pub store: Option<Secret>,
+
+    /// What nodes tell each other by: `redis://host:6379`, `rediss://…` with TLS, `redis+cluster://host1,host2` for
+    /// Redis Cluster. Without it, nodes that share a database read its log five times a second
+    #[arg(long, value_name = "URL", help_heading = NODES, env = "ROTUNDA_BUS", hide_env_values = true)]
+    pub bus: Option<Secret>,
+
+    /// A file with the certificates of those who may vouch for the bus, in PEM format, in place of the usual ones
+    #[arg(long, value_name = "FILE", help_heading = NODES, env = "ROTUNDA_BUS_CA", requires = "bus")]
+    pub bus_ca: Option<PathBuf>,
 
     /// How log lines look; `ROTUNDA_LOG` says which there are, such as `info` or `rotunda=debug`
     #[arg(long, value_name = "FORMAT", env = "ROTUNDA_LOG_FORMAT", value_enum, default_value_t)]

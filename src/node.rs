@@ -1,5 +1,7 @@
 //! A node with everything it needs, from its database to its doors: what `rotunda serve` runs, and what tests start
-//! on port 0.
+//! on port 0. Alone with its database, or one of several that share one.
+
+mod shared;
 
 use std::sync::Arc;
 
@@ -7,6 +9,7 @@ use anyhow::Context;
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
+use self::shared::{Between, Database, FolderLock};
 use crate::config::Config;
 use crate::http::openapi;
 use crate::http::ops::Ops;
@@ -16,11 +19,6 @@ use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::server::{Running, Server};
-use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
-
-/// The database, in the data folder.
-const DATABASE: &str = "rotunda.db";
 
 /// A node with everything it needs.
 pub struct Node {
@@ -28,8 +26,10 @@ pub struct Node {
     pub hub: Hub,
     /// Its connections.
     pub running: Running,
-    store: Arc<SqliteStore>,
+    database: Database,
+    between: Option<Between>,
     draining: CancellationToken,
+    _lock: Option<FolderLock>,
 }
 
 impl Node {
@@ -41,21 +41,31 @@ impl Node {
     /// The same with limits of one's own: a test need not wait as long as a client may.
     pub async fn start_within(config: &Config, limits: Limits, more: Router) -> anyhow::Result<Self> {
         let settings = settings(config)?;
-        let store = Arc::new(SqliteStore::open(&config.data.join(DATABASE)).await?);
         let (metrics, draining) = (Metrics::new(), CancellationToken::new());
-        let shared: Arc<dyn Store> = store.clone();
-        let hub = Hub::new(shared, Arc::clone(&metrics), limits.clone());
+        let lock = FolderLock::take(config)?;
+        let database = Database::open(config).await?;
+        let between = Between::join(config, &metrics)?;
+        let hub = match &between {
+            None => Hub::new(database.store(), Arc::clone(&metrics), limits.clone()),
+            Some(between) => {
+                Hub::among(database.store(), Arc::clone(&metrics), limits.clone(), between.cluster())
+            }
+        };
         let ops = Ops { hub: hub.clone(), metrics: Arc::clone(&metrics), draining: draining.clone() };
         let routes = openapi::router(Door::new(hub.clone(), settings), ops).merge(more);
         let running = Server::start_within(config, limits, hub.clone(), metrics, routes)?;
-        Ok(Self { hub, running, store, draining })
+        Ok(Self { hub, running, database, between, draining, _lock: lock })
     }
 
-    /// Lets the sessions go, and closes the database.
+    /// Lets the sessions go, says goodbye to the other nodes, and closes the database.
     pub async fn drain(self) -> anyhow::Result<()> {
         self.draining.cancel();
         self.running.drain().await;
-        self.store.close().await.context("the database could not be closed")
+        self.hub.leave().await;
+        if let Some(between) = &self.between {
+            between.close().await;
+        }
+        self.database.close().await.context("the database could not be closed")
     }
 }
 

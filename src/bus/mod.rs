@@ -4,6 +4,7 @@
 pub mod envelope;
 pub mod local;
 pub mod redis;
+pub mod silent;
 
 #[cfg(test)]
 mod contract;

@@ -87,8 +87,11 @@ impl Hub {
         read::items(&room, &view, conversation, before.unwrap_or(u32::MAX), limit.into()).await
     }
 
-    /// The store answers.
+    /// The store answers, and what this node knows is fresh.
     pub async fn is_ready(&self) -> bool {
+        if self.services.peers.as_ref().is_some_and(|peers| !peers.lease.is_valid()) {
+            return false;
+        }
         let nobody: OrganizationId = "-".parse().expect("a single character is an id");
         self.services.store.events(&nobody, Seq(0), 1).await.is_ok()
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rotunda_protocol::ask::Ask;
+use rotunda_protocol::ask::{Ask, Told};
 use rotunda_protocol::command::{Command, Outcome};
 use rotunda_protocol::frame::{Answer, Ref, Signal};
 use rotunda_protocol::id::{ConversationId, TeammateId};
@@ -16,6 +16,7 @@ use super::registry::OPEN_MAX;
 use super::room::{Input, Pending};
 use super::send_queue::Permit;
 use super::{commit, greeting, read, refused, room};
+use crate::domain::event::Seq;
 
 /// How often a question is answered anew because the teammate's access narrowed meanwhile.
 const ANSWERS_MAX: u32 = 3;
@@ -25,37 +26,36 @@ pub struct Seat(Arc<Place>);
 
 impl Place {
     async fn tell(&self, r#ref: Ref, ask: Ask) {
+        let mut refusal = Refusal::AccessChanged;
         for _ in 0..ANSWERS_MAX {
-            let view = self.room.view();
-            let told = match self.room.lease.is_valid() {
-                true => read::answer(&self.room, &view, &self.teammate, &ask).await,
-                false => Err(Refusal::Unavailable),
-            };
-            if told == Err(Refusal::AccessChanged) {
+            match self.read(&ask).await {
                 // The row was newer than the snapshot: the room is about to publish it, or has yet to hear of it.
-                self.room.look().await;
-                continue;
-            }
-            let opened = match (&ask, &told) {
-                (Ask::Open { conversation, .. }, Ok(_)) => Some((conversation.clone(), true)),
-                (Ask::Open { conversation, .. }, Err(_)) => Some((conversation.clone(), false)),
-                _ => None,
-            };
-            if let Err(refusal) = &told {
-                self.room.services.metrics.refused(refusal);
-            }
-            let answer = told.map_or_else(Answer::from, |told| Answer::Told { told });
-            if self.answer(r#ref.clone(), answer, Some(view.organization.seq())).is_ok() {
-                if let Some((conversation, seen)) = opened {
-                    self.opened(conversation, seen).await;
+                Err(Refusal::AccessChanged) => self.room.look().await,
+                Err(other) => {
+                    refusal = other;
+                    break;
                 }
-                return;
+                Ok((told, as_of)) => {
+                    if self.answer(r#ref.clone(), Answer::Told { told }, Some(as_of)).is_ok() {
+                        if let Ask::Open { conversation, .. } = ask {
+                            self.opened(conversation, true).await;
+                        }
+                        return;
+                    }
+                }
             }
         }
-        self.refuse(r#ref, Refusal::AccessChanged);
+        self.room.services.metrics.refused(&refusal);
+        self.refuse(r#ref, refusal);
         if let Ask::Open { conversation, .. } = ask {
             self.opened(conversation, false).await;
         }
+    }
+
+    async fn read(&self, ask: &Ask) -> Result<(Told, Seq), Refusal> {
+        let view = self.room.fresh_view()?;
+        let told = read::answer(&self.room, &view, &self.teammate, ask).await?;
+        Ok((told, view.organization.seq()))
     }
 
     /// Registers that the session wants the items of a conversation; none if the room is too busy.

@@ -62,6 +62,9 @@ impl Demo {
         Ok(Config {
             listen: self.listen,
             data: self.data.clone(),
+            store: None,
+            bus: None,
+            bus_ca: None,
             tokens: TokenConfig { key, token_audience: None },
             origins: vec![],
             services: vec![format!("{SERVICE}:{}", secrets.service).parse()?],

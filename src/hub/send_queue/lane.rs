@@ -78,10 +78,12 @@ impl Lane {
         self.waiting.iter().any(is)
     }
 
-    /// How many frames at the front go before a catch-up: the one written in part, and the WebSocket protocol's own.
+    /// How many frames at the front go before a catch-up: the one written in part, the WebSocket protocol's own, and
+    /// a notice.
     pub(super) fn urgent(&self) -> usize {
         let place = self.boundary();
-        place + usize::from(self.waiting.get(place).is_some_and(|next| next.kind == Kind::Control))
+        let urgent = |waiting: &&Waiting| matches!(waiting.kind, Kind::Control | Kind::Notice);
+        place + self.waiting.iter().skip(place).take_while(urgent).count()
     }
 
     /// How many frames at the front show nothing of what the hub knows.

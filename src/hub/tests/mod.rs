@@ -8,6 +8,7 @@ mod laws;
 mod member;
 mod model;
 mod narrowing;
+mod nodes;
 mod practice;
 mod store;
 mod stories;

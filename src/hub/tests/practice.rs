@@ -10,6 +10,9 @@ use rotunda_protocol::item::{Content, Direction};
 use rotunda_protocol::principal::{Actor, Principal};
 use rotunda_protocol::refusal::Refusal;
 
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+
 use super::member::Member;
 use crate::bus::local::LocalBus;
 use crate::bus::trouble::{Odds, Trouble};
@@ -54,7 +57,7 @@ pub(super) struct Practice {
     pub(super) organization: OrganizationId,
     pub(super) store: SharedStore,
     refs: u64,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Practice {
@@ -90,8 +93,7 @@ impl Practice {
         store: SharedStore,
         folder: tempfile::TempDir,
     ) -> Self {
-        let mut practice =
-            Self { hub, others, organization: id("practice"), store, refs: 0, _folder: folder };
+        let mut practice = Self { hub, others, organization: id("practice"), store, refs: 0, folder };
         for node in 0..practice.nodes() {
             practice.node(node).fresh(&practice.organization).await;
         }
@@ -133,9 +135,7 @@ impl Practice {
 
     /// A message from a contact; the conversation it went into.
     pub(super) async fn receive(&mut self, to: &str, from: &str, body: &str) -> ConversationId {
-        let content = Content::Message { direction: Direction::In, body: body.into(), media: vec![] };
-        let inbound = Inbound { to: to.into(), from: from.into(), name: None, content };
-        match self.service(Command::Receive(inbound)).await {
+        match self.service(inbound(to, from, body)).await {
             Ok(Done::Conversation { conversation, .. }) => conversation,
             other => panic!("{other:?}"),
         }
@@ -174,10 +174,36 @@ impl Practice {
         Ok(())
     }
 
+    /// A newer release on the same database writes an event that this one does not know.
+    pub(super) async fn write_unknown_event(&self, seq: i64) {
+        let file = self.folder.path().join("rotunda.db");
+        let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+        let (organization, body) = (self.organization.as_str(), r#"[{"change":"moon","phase":1}]"#);
+        sqlx::query("INSERT INTO events (organization, seq, at, by, body) VALUES ($1, $2, 0, 'contact', $3)")
+            .bind(organization)
+            .bind(seq)
+            .bind(body)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        let head = sqlx::query("UPDATE organizations SET head = $2 WHERE id = $1").bind(organization);
+        head.bind(seq).execute(&mut connection).await.unwrap();
+    }
+
     /// Everything that happened.
     pub(super) async fn log(&self, after: Seq) -> Vec<(Seq, Event)> {
         self.hub.events(&self.organization, after, 100_000).await.unwrap()
     }
+}
+
+/// A message from a contact.
+pub(super) fn message(to: &str, from: &str) -> Command {
+    inbound(to, from, "hi")
+}
+
+fn inbound(to: &str, from: &str, body: &str) -> Command {
+    let content = Content::Message { direction: Direction::In, body: body.into(), media: vec![] };
+    Command::Receive(Inbound { to: to.into(), from: from.into(), name: None, content })
 }
 
 fn provision() -> NewOrganization {

@@ -23,11 +23,28 @@ pub(super) struct Between {
     pub(super) loses_word: AtomicBool,
     /// So many times the log cannot be read.
     pub(super) log_faults: AtomicUsize,
+    /// Nothing can be asked.
+    lost: AtomicBool,
 }
 
 impl Between {
     pub(super) fn new(real: SharedStore) -> Self {
-        Self { real, finds: Mutex::default(), loses_word: false.into(), log_faults: 0.into() }
+        Self {
+            real,
+            finds: Mutex::default(),
+            loses_word: false.into(),
+            log_faults: 0.into(),
+            lost: false.into(),
+        }
+    }
+
+    /// Whether the database can be reached at all.
+    pub(super) fn is_lost(&self, lost: bool) {
+        self.lost.store(lost, Ordering::Relaxed);
+    }
+
+    fn reachable(&self) -> Result<(), StoreError> {
+        if self.lost.load(Ordering::Relaxed) { lost() } else { Ok(()) }
     }
 
     /// Which conversations were looked for since this was last asked, look by look.
@@ -43,10 +60,12 @@ fn lost<T>() -> Result<T, StoreError> {
 #[async_trait]
 impl Store for Between {
     async fn load(&self, organization: &OrganizationId) -> Result<Option<Image>, StoreError> {
+        self.reachable()?;
         self.real.load(organization).await
     }
 
     async fn append(&self, batch: Batch) -> Result<Appended, StoreError> {
+        self.reachable()?;
         let appended = self.real.append(batch).await?;
         if self.loses_word.swap(false, Ordering::Relaxed) { lost() } else { Ok(appended) }
     }
@@ -62,11 +81,13 @@ impl Store for Between {
             self.log_faults.store(left - 1, Ordering::Relaxed);
             return lost();
         }
+        self.reachable()?;
         self.real.events(organization, after, limit).await
     }
 
     async fn find(&self, organization: &OrganizationId, needs: Needs) -> Result<Found, StoreError> {
         self.finds.lock().unwrap().push(needs.conversations.clone());
+        self.reachable()?;
         self.real.find(organization, needs).await
     }
 
@@ -78,6 +99,7 @@ impl Store for Between {
         before: u32,
         limit: u32,
     ) -> Result<Vec<(Item, Seq)>, StoreError> {
+        self.reachable()?;
         self.real.items(organization, conversation, from, before, limit).await
     }
 
@@ -86,6 +108,7 @@ impl Store for Between {
         organization: &OrganizationId,
         query: ArchivedQuery,
     ) -> Result<Vec<(Conversation, Seq, Mark)>, StoreError> {
+        self.reachable()?;
         self.real.archived(organization, query).await
     }
 
@@ -96,6 +119,7 @@ impl Store for Between {
         since: Seq,
         limit: u32,
     ) -> Result<Option<ChangedSince>, StoreError> {
+        self.reachable()?;
         self.real.changed_since(organization, teammate, since, limit).await
     }
 }
@@ -103,14 +127,17 @@ impl Store for Between {
 #[async_trait]
 impl Nodes for Between {
     async fn beat(&self, beat: Beat) -> Result<Round, StoreError> {
+        self.reachable()?;
         self.real.beat(beat).await
     }
 
     async fn nodes(&self) -> Result<Vec<(NodeId, u64)>, StoreError> {
+        self.reachable()?;
         self.real.nodes().await
     }
 
     async fn forget(&self, node: &NodeId, number: u64) -> Result<(), StoreError> {
+        self.reachable()?;
         self.real.forget(node, number).await
     }
 }
