@@ -1,5 +1,7 @@
 //! A PostgreSQL server of one's own.
 
+mod template;
+
 use std::fs::OpenOptions;
 use std::io;
 use std::net::{Ipv4Addr, TcpStream};
@@ -63,21 +65,11 @@ impl Postgres {
         let programs = programs();
         let folder = tempfile::Builder::new().prefix("rotunda-postgres-").tempdir()?;
         let owner = owner(folder.path())?;
-        let data = folder.path().join("data");
-        let mut make = command(&programs, "initdb", folder.path(), owner)?;
-        make.arg("--pgdata").arg(&data);
-        finished(make.args([
-            "--no-sync",
-            "--auth=trust",
-            "--username=rotunda",
-            "--encoding=UTF8",
-            "--locale=C",
-        ]))?;
+        template::fill(&programs, folder.path(), owner)?;
         let port = free_port()?;
         let process = serve(&programs, folder.path(), owner, port, flush)?;
         let mut server = Self { programs, folder, owner, port, flush, process };
         server.wait_until_ready()?;
-        server.execute("postgres", "CREATE DATABASE rotunda")?;
         Ok(server)
     }
 
@@ -89,6 +81,13 @@ impl Postgres {
     /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// From now on a connection is asked for a password.
+    pub fn ask_for_passwords(&self) -> io::Result<()> {
+        let rules = "host all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(self.folder.path().join("data/pg_hba.conf"), rules)?;
+        self.process.signal("HUP")
     }
 
     /// Has somebody else carry out a statement.
