@@ -9,6 +9,7 @@ mod words;
 
 mod sql;
 
+pub mod postgres;
 pub mod sqlite;
 
 #[cfg(test)]

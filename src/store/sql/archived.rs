@@ -41,7 +41,8 @@ pub(in crate::store) async fn page<C: Dialect>(
     if page.is_empty() {
         return Ok(Vec::new());
     }
-    let values = vec![organization.as_str().into(), json(&page)?.into(), query.teammate.as_str().into()];
+    let values =
+        vec![organization.as_str().into(), Value::Json(json(&page)?), query.teammate.as_str().into()];
     asked(snapshot, C::TEXTS.archived, values).await?.iter().map(with_mark).collect()
 }
 

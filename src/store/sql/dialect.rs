@@ -18,6 +18,8 @@ use crate::store::words::Word;
 pub(in crate::store) enum Value<'a> {
     /// Text, or NULL.
     Text(Option<Cow<'a, str>>),
+    /// JSON that the database looks into; its texts are as the database holds them.
+    Json(String),
     /// A number, or NULL.
     Number(Option<i64>),
     /// Yes or no.

@@ -80,6 +80,7 @@ macro_rules! bound {
         let query = sqlx::query::<$database>($statement).persistent($kept);
         $values.into_iter().fold(query, |query, value| match value {
             Value::Text(text) => query.bind(text.map(Self::storable)),
+            Value::Json(json) => query.bind(json),
             Value::Number(number) => query.bind(number),
             Value::Flag(flag) => query.bind(flag),
             Value::Bytes(bytes) => query.bind(bytes),
@@ -97,7 +98,7 @@ speaks!(SqliteConnection, SqliteRow, Sqlite {
 
 speaks!(PgConnection, PgRow, Postgres {
     texts: &texts::POSTGRES,
-    placeholder(number): format_args!("${number}").to_string(),
+    placeholder(number): format!("${number}"),
     storable: nul::escaped,
     original: nul::original,
 });

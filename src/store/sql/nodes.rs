@@ -3,7 +3,7 @@
 use rotunda_protocol::id::OrganizationId;
 use sqlx::SqlSafeStr;
 
-use super::dialect::{Columns, Dialect};
+use super::dialect::{Columns, Dialect, Value};
 use super::fault::Fault;
 use super::read::asked;
 use super::statements::json;
@@ -51,7 +51,7 @@ pub(in crate::store) async fn heads<C: Dialect>(
     connection: &mut C,
     organizations: &impl serde::Serialize,
 ) -> Result<Vec<(OrganizationId, Seq)>, Fault> {
-    let rows = asked(connection, C::TEXTS.heads, vec![json(organizations)?.into()]).await?;
+    let rows = asked(connection, C::TEXTS.heads, vec![Value::Json(json(organizations)?)]).await?;
     rows.iter().map(|row| Ok((row.parsed("id")?, Seq(row.number("head")?)))).collect()
 }
 

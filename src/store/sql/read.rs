@@ -162,7 +162,7 @@ async fn each<C: Dialect, T>(
     keys: String,
     decode: impl Fn(&C::Row) -> Result<T, Fault>,
 ) -> Result<Vec<T>, Fault> {
-    let values = vec![organization.as_str().into(), keys.into()];
+    let values = vec![organization.as_str().into(), Value::Json(keys)];
     asked(snapshot, statement, values).await?.iter().map(decode).collect()
 }
 

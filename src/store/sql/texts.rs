@@ -4,7 +4,7 @@
 //! values as JSON, the members of a JSON array, and the columns that its index of the archive is sorted by.
 
 /// What a database is asked. Each holds the organization as its first value.
-pub(super) struct Texts {
+pub(in crate::store) struct Texts {
     pub(super) organization: &'static str,
     pub(super) teammates: &'static str,
     pub(super) teams: &'static str,
