@@ -3,9 +3,13 @@
 
 pub mod nodes;
 
+mod refs;
 mod rows;
 mod words;
 
+mod sql;
+
+pub mod postgres;
 pub mod sqlite;
 
 #[cfg(test)]
@@ -78,6 +82,13 @@ pub struct Batch {
     pub events: Vec<Event>,
     /// The results of the commands, to be found by their `ref` for a day.
     pub refs: Vec<RefRecord>,
+}
+
+impl Batch {
+    /// The number of the newest event once it is appended.
+    fn head(&self) -> Seq {
+        Seq(self.expected.0 + self.events.len() as u64)
+    }
 }
 
 /// What became of a batch.

@@ -5,12 +5,13 @@
 
 mod model;
 pub(crate) mod sample;
+mod sharing;
 
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use rotunda_protocol::ask::RowKey;
-use rotunda_protocol::conversation::{LastItem, Mark};
+use rotunda_protocol::conversation::{Contact, LastItem, Mark};
 use rotunda_protocol::directory::EndpointKind;
 use rotunda_protocol::id::{OrganizationId, TeammateId};
 use rotunda_protocol::item::{Content, Direction, ItemKind};
@@ -21,6 +22,11 @@ use self::sample::{
     Dice, ENDPOINTS, NOON, PRINCIPALS, TEAMMATES, any_event, archived, batch, begun, between, change,
     contact, endpoint, event, id, item, mark, message, patient, principals, profile, record, small_event,
     team, teammate,
+};
+pub(crate) use self::sharing::{
+    a_beat_is_answered_with_heads_and_nodes, a_node_is_forgotten_unless_it_has_beaten_since,
+    a_turn_that_is_dropped_lets_the_next_go_on, append_as_a_room, racing_rooms_each_commit_once,
+    what_is_found_is_as_of_a_head,
 };
 use super::{Appended, ArchivedQuery, Batch, ChangedSince, Needs, Store, StoreError};
 use crate::domain::conversation::{Assignment, Conversation, State};
@@ -52,6 +58,12 @@ macro_rules! checks {
             the_archive_shows_only_what_is_asked
             what_changed_is_told_or_is_too_much
             any_history_reads_back
+            what_is_found_is_as_of_a_head
+            a_beat_is_answered_with_heads_and_nodes
+            a_node_is_forgotten_unless_it_has_beaten_since
+            racing_rooms_each_commit_once
+            a_turn_that_is_dropped_lets_the_next_go_on
+            any_text_reads_back
         }
     };
     ($fresh:path: $($check:ident)*) => {$(
@@ -200,6 +212,34 @@ pub(crate) async fn every_item_reads_back(store: &dyn Store) {
     let organization = begin(store, changes).await;
     let read = store.items(&organization, &id("c1"), 0, u32::MAX, 100).await.unwrap();
     assert_eq!(read, items.into_iter().map(|item| (item, Seq(1))).collect::<Vec<_>>());
+}
+
+/// Whatever people write, and clients give as a `ref`.
+pub(crate) async fn any_text_reads_back(store: &dyn Store) {
+    for (n, text) in
+        ["\u{0}", "a\u{0}b\u{0}", "\u{FDD0}0", "\\u0000", "🙂\u{FFFF}", "' \" \\"].into_iter().enumerate()
+    {
+        let organization = format!("o{n}");
+        let known = Contact { address: text.into(), ..contact("+1") };
+        let changes = vec![
+            Change::Contact(known.clone()),
+            begun(patient("c1", "e1", text)),
+            Change::Item(item("c1", 1, message(text))),
+        ];
+        let refs = vec![record("contact", text, 1)];
+        append(store, Batch { refs: refs.clone(), ..batch(&organization, 0, vec![event(changes)]) }).await;
+        let items = store.items(&id(&organization), &id("c1"), 0, 9, 9).await.unwrap();
+        assert_eq!(items, [(item("c1", 1, message(text)), Seq(1))]);
+        let needs = Needs {
+            refs: vec![(id("contact"), text.into())],
+            threads: vec![(id("e1"), text.into())],
+            contacts: vec![text.into()],
+            ..Needs::default()
+        };
+        let found = store.find(&id(&organization), needs).await.unwrap();
+        assert_eq!((found.refs, found.contacts), (refs, vec![known]), "{text:?}");
+        assert_eq!(found.conversations.len(), 1, "{text:?}");
+    }
 }
 
 pub(crate) async fn a_log_has_a_random_birth(store: &dyn Store) {

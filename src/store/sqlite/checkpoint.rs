@@ -11,8 +11,8 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::fault::Fault;
 use super::writer::Request;
+use crate::store::sql::fault::Fault;
 
 /// How long the log grows before it is brought in.
 const GROWS: Duration = Duration::from_millis(500);

@@ -11,19 +11,10 @@
 mod fault;
 mod open;
 
-mod statements;
-
-mod conversations;
-mod directory;
-mod logs;
-mod nodes;
+mod commit;
 
 mod checkpoint;
 mod writer;
-
-mod archived;
-mod decode;
-mod read;
 
 #[cfg(test)]
 mod tests;
@@ -36,13 +27,16 @@ use async_trait::async_trait;
 use rotunda_protocol::conversation::Mark;
 use rotunda_protocol::id::{ConversationId, OrganizationId, TeammateId};
 use rotunda_protocol::item::Item;
-use sqlx::SqlitePool;
+use sqlx::pool::PoolConnection;
+use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::open::OpenError;
 use self::open::Settings;
 use self::writer::{Request, Waiting};
 use super::nodes::{Beat, Nodes, Round};
+use super::sql::fault::Fault;
+use super::sql::{archived, nodes, read};
 use super::{Appended, ArchivedQuery, Batch, ChangedSince, Found, Image, Needs, Store, StoreError};
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Seq};
@@ -90,6 +84,16 @@ impl SqliteStore {
         Ok(noted.await.map_err(|_ended| Closed)??)
     }
 
+    /// A connection that reads.
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, Fault> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    /// The same, for several questions that are answered as of one moment.
+    async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
+        Ok(self.readers.begin().await?)
+    }
+
     /// How many transactions were committed. Less than the batches that were appended, when they waited
     /// together.
     pub fn transactions(&self) -> u64 {
@@ -100,7 +104,7 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn load(&self, organization: &OrganizationId) -> Result<Option<Image>, StoreError> {
-        Ok(read::image(&self.readers, organization).await?)
+        Ok(read::image(&mut *self.snapshot().await?, organization).await?)
     }
 
     async fn append(&self, batch: Batch) -> Result<Appended, StoreError> {
@@ -116,11 +120,11 @@ impl Store for SqliteStore {
         after: Seq,
         limit: u32,
     ) -> Result<Vec<(Seq, Event)>, StoreError> {
-        Ok(read::events(&self.readers, organization, after, limit).await?)
+        Ok(read::events(&mut *self.reader().await?, organization, after, limit).await?)
     }
 
     async fn find(&self, organization: &OrganizationId, needs: Needs) -> Result<Found, StoreError> {
-        Ok(read::find(&self.readers, organization, needs).await?)
+        Ok(read::find(&mut *self.snapshot().await?, organization, needs).await?)
     }
 
     async fn items(
@@ -131,7 +135,7 @@ impl Store for SqliteStore {
         before: u32,
         limit: u32,
     ) -> Result<Vec<(Item, Seq)>, StoreError> {
-        Ok(read::items(&self.readers, organization, conversation, from..before, limit).await?)
+        Ok(read::items(&mut *self.reader().await?, organization, conversation, from..before, limit).await?)
     }
 
     async fn archived(
@@ -139,7 +143,7 @@ impl Store for SqliteStore {
         organization: &OrganizationId,
         query: ArchivedQuery,
     ) -> Result<Vec<(Conversation, Seq, Mark)>, StoreError> {
-        Ok(archived::page(&self.readers, organization, &query).await?)
+        Ok(archived::page(&mut *self.snapshot().await?, organization, &query).await?)
     }
 
     async fn changed_since(
@@ -149,7 +153,8 @@ impl Store for SqliteStore {
         since: Seq,
         limit: u32,
     ) -> Result<Option<ChangedSince>, StoreError> {
-        Ok(archived::changed_since(&self.readers, organization, teammate, since, limit).await?)
+        Ok(archived::changed_since(&mut *self.snapshot().await?, organization, teammate, since, limit)
+            .await?)
     }
 }
 
@@ -157,11 +162,11 @@ impl Store for SqliteStore {
 impl Nodes for SqliteStore {
     async fn beat(&self, Beat { node, number, organizations }: Beat) -> Result<Round, StoreError> {
         self.note(nodes::Change::Beat(node, number)).await?;
-        Ok(nodes::round(&self.readers, &organizations).await?)
+        Ok(nodes::round(&mut *self.reader().await?, &organizations).await?)
     }
 
     async fn nodes(&self) -> Result<Vec<(NodeId, u64)>, StoreError> {
-        Ok(nodes::all(&self.readers).await?)
+        Ok(nodes::all(&mut *self.reader().await?).await?)
     }
 
     async fn forget(&self, node: &NodeId, number: u64) -> Result<(), StoreError> {

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::SqliteStore;
 use super::checkpoint::Checkpointer;
 use super::fault::{is_damage, is_no_database};
-use super::statements::STATEMENTS_PREPARED;
 use super::writer::{Checkpoints, Request, Writer};
+use crate::store::sql::statements::STATEMENTS_PREPARED;
 
 /// Connections that read: reads are short, and more than this many at once only compete for the processors.
 const READERS: u32 = 4;

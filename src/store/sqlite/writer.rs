@@ -1,13 +1,10 @@
 //! The one task that writes: it takes all batches that wait, of whatever organizations, and commits them in
 //! one transaction, so that a thousand rooms pay for one flush of the disk.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rotunda_protocol::Millis;
-use rotunda_protocol::id::OrganizationId;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -15,25 +12,18 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::checkpoint::checkpoint;
-use super::fault::{Fault, is_no_transaction};
-use super::logs::Birth;
-use super::nodes;
-use super::statements::{Statements, json};
-use crate::domain::event::Seq;
-use crate::store::rows::Rows;
+use super::commit::{Commit, read_heads};
+use super::fault::is_no_transaction;
+use crate::clock;
+use crate::store::refs::{PRUNE_EVERY, PRUNE_MAX, remembered_since};
+use crate::store::sql::fault::Fault;
+use crate::store::sql::nodes;
 use crate::store::{Appended, Batch, StoreError};
 
 /// Batches of one transaction: bounds how long the first of them waits for the last.
 const BATCHES_MAX: usize = 256;
 /// Events after which no more batches are taken into a transaction, for the same reason.
 const EVENTS_MAX: usize = 4096;
-
-/// A `ref` is remembered at least this long.
-const REF_AGE_MAX: Millis = 24 * 60 * 60 * 1000;
-/// Old `ref`s are forgotten each time that this many were written …
-const PRUNE_EVERY: usize = 256;
-/// … twice as many at once, so that forgetting keeps up and costs no transaction much.
-const PRUNE_MAX: i64 = 512;
 
 /// What the writer is asked.
 #[derive(Debug)]
@@ -181,7 +171,7 @@ impl Writer {
         sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
         let mut heads = read_heads(connection, group).await?;
         let mut commit = Commit::default();
-        let now = now();
+        let now = clock::now_millis();
         let appended: Vec<_> = group
             .iter()
             .map(|waiting| commit.admit(&waiting.batch, &mut heads, now))
@@ -191,7 +181,7 @@ impl Writer {
             return Ok((appended, false));
         }
         let refs = commit.rows.refs.len();
-        let forget_before = commit.rows.refs.iter().map(|(_, _, at)| at - REF_AGE_MAX).max();
+        let forget_before = remembered_since(&commit.rows);
         commit.statements()?.execute(connection).await?;
         let prune = forget_before.filter(|_| self.refs_since_prune + refs >= PRUNE_EVERY);
         if let Some(before) = prune {
@@ -236,69 +226,6 @@ impl Waiting {
     }
 }
 
-/// What a transaction is going to write.
-#[derive(Debug, Default)]
-struct Commit<'a> {
-    heads: BTreeMap<&'a OrganizationId, Seq>,
-    births: BTreeMap<&'a OrganizationId, Birth>,
-    rows: Rows<'a>,
-}
-
-impl<'a> Commit<'a> {
-    /// Takes a batch in, unless its log has gone on. `heads` are the heads after all that was admitted.
-    fn admit(
-        &mut self,
-        batch: &'a Batch,
-        heads: &mut BTreeMap<String, Seq>,
-        now: Millis,
-    ) -> Result<Appended, Fault> {
-        let organization = &batch.organization;
-        let head = heads.get(organization.as_str()).copied();
-        if head.unwrap_or_default() != batch.expected {
-            return Ok(Appended::Conflict);
-        }
-        let new = Seq(batch.expected.0 + batch.events.len() as u64);
-        if new != batch.expected {
-            if head.is_none() {
-                self.births.insert(organization, Birth::random()?);
-            }
-            self.heads.insert(organization, new);
-            heads.insert(organization.to_string(), new);
-        }
-        self.rows.add(batch, now);
-        Ok(Appended::Committed(new))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.heads.is_empty() && self.rows.refs.is_empty()
-    }
-
-    fn statements(&self) -> Result<Statements, Fault> {
-        let mut statements = Statements::default();
-        statements.heads(&self.heads, &self.births);
-        statements.logs(&self.rows)?;
-        statements.directory(&self.rows);
-        statements.conversations(&self.rows);
-        statements.items(&self.rows)?;
-        Ok(statements)
-    }
-}
-
-/// The heads of the logs that a group appends to. Under the lock that `BEGIN IMMEDIATE` took, so that nobody
-/// else appends between this and the commit, be it another process.
-async fn read_heads(
-    connection: &mut SqliteConnection,
-    group: &[Waiting],
-) -> Result<BTreeMap<String, Seq>, Fault> {
-    let organizations: BTreeSet<_> = group.iter().map(|waiting| &waiting.batch.organization).collect();
-    let heads: Vec<(String, i64)> =
-        sqlx::query_as("SELECT id, head FROM organizations WHERE id IN (SELECT value FROM json_each($1))")
-            .bind(json(&organizations)?)
-            .fetch_all(connection)
-            .await?;
-    Ok(heads.into_iter().map(|(id, head)| (id, Seq(head.cast_unsigned()))).collect())
-}
-
 /// Forgets the oldest `ref`s. They stand in the order in which they were written, so looking at the first
 /// few is enough, and needs no index on their time.
 async fn prune_refs(connection: &mut SqliteConnection, before: Millis) -> Result<(), Fault> {
@@ -311,13 +238,4 @@ async fn prune_refs(connection: &mut SqliteConnection, before: Millis) -> Result
     .execute(connection)
     .await?;
     Ok(())
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "dates only the `ref`s of batches that have no event to date them"
-)]
-fn now() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
 }

@@ -3,14 +3,15 @@
 use rotunda_protocol::conversation::ConversationState;
 use rotunda_protocol::item::Content;
 
+use super::dialect::Value;
 use super::fault::Fault;
 use super::statements::{Statements, Values, json};
 use crate::domain::conversation::{Conversation, Counterpart, State};
 use crate::store::rows::{ConversationRow, Rows};
 use crate::store::words::Word;
 
-impl Statements {
-    pub(super) fn conversations(&mut self, rows: &Rows) {
+impl<'a> Statements<'a> {
+    pub(super) fn conversations(&mut self, rows: &'a Rows) {
         self.conversation_rows(rows);
         self.conversation_members(rows);
         self.conversation_tags(rows);
@@ -20,12 +21,9 @@ impl Statements {
             " ON CONFLICT (organization, conversation, teammate) DO UPDATE SET read = excluded.read, \
              starred = excluded.starred, mark_rev = excluded.mark_rev, changed = excluded.changed",
             |row, ((organization, (conversation, teammate)), (mark, changed))| {
-                row.push_bind(organization.as_str()).push_bind(conversation.as_str());
-                row.push_bind(teammate.as_str())
-                    .push_bind(mark.read)
-                    .push_bind(mark.starred)
-                    .push_bind(mark.rev);
-                row.push_bind(changed.0.cast_signed());
+                row.push(organization.as_str()).push(conversation.as_str());
+                row.push(teammate.as_str()).push(mark.read).push(mark.starred).push(mark.rev);
+                row.push(changed.0);
             },
         );
         self.insert(
@@ -33,15 +31,15 @@ impl Statements {
             &rows.departures,
             "",
             |row, (organization, teammate, seq, conversation)| {
-                row.push_bind(organization.as_str()).push_bind(teammate.as_str());
-                row.push_bind(seq.0.cast_signed()).push_bind(conversation.as_str());
+                row.push(organization.as_str()).push(teammate.as_str());
+                row.push(seq.0).push(conversation.as_str());
             },
         );
     }
 
     /// SQLite writes every index anew that a statement's columns take part in, be they changed or not. Most
     /// changes leave a conversation as open as it was, and cost no index by having a statement of their own.
-    fn conversation_rows(&mut self, rows: &Rows) {
+    fn conversation_rows(&mut self, rows: &'a Rows) {
         let (in_place, whole): (Vec<_>, Vec<_>) =
             rows.conversations.iter().partition(|(_, row)| row.stays_open());
         self.insert(
@@ -58,7 +56,7 @@ impl Statements {
              last_at = excluded.last_at, activity_at = excluded.activity_at, rev = excluded.rev, \
              changed = excluded.changed",
             |values, ((organization, id), row)| {
-                values.push_bind(organization.as_str()).push_bind(id.as_str());
+                values.push(organization.as_str()).push(id.as_str());
                 push_indexed(values, row.after);
                 push_plain(values, row);
             },
@@ -72,20 +70,20 @@ impl Statements {
             in_place,
             ") AS news WHERE c.organization = news.column1 AND c.id = news.column2",
             |values, ((organization, id), row)| {
-                values.push_bind(organization.as_str()).push_bind(id.as_str());
+                values.push(organization.as_str()).push(id.as_str());
                 push_plain(values, row);
             },
         );
     }
 
-    fn conversation_members(&mut self, rows: &Rows) {
+    fn conversation_members(&mut self, rows: &'a Rows) {
         let changed = || rows.conversations.iter().filter(|(_, row)| row.members_differ());
         self.insert(
             "DELETE FROM conversation_members WHERE (organization, conversation) IN (",
             changed().filter(|(_, row)| row.before.is_some_and(|before| !before.members.is_empty())),
             ")",
             |row, ((organization, id), _)| {
-                row.push_bind(organization.as_str()).push_bind(id.as_str());
+                row.push(organization.as_str()).push(id.as_str());
             },
         );
         self.insert(
@@ -93,20 +91,20 @@ impl Statements {
             changed().flat_map(|(key, row)| row.after.members.iter().map(move |member| (key, row, member))),
             "",
             |row, ((organization, id), conversation, principal)| {
-                row.push_bind(organization.as_str()).push_bind(id.as_str()).push_bind(principal.to_string());
-                row.push_bind(conversation.archived_activity());
+                row.push(organization.as_str()).push(id.as_str()).push(principal.to_string());
+                row.push(conversation.archived_activity());
             },
         );
     }
 
-    fn conversation_tags(&mut self, rows: &Rows) {
+    fn conversation_tags(&mut self, rows: &'a Rows) {
         let changed = || rows.conversations.iter().filter(|(_, row)| row.tags_differ());
         self.insert(
             "DELETE FROM conversation_tags WHERE (organization, conversation) IN (",
             changed().filter(|(_, row)| row.before.is_some_and(|before| !before.tags.is_empty())),
             ")",
             |row, ((organization, id), _)| {
-                row.push_bind(organization.as_str()).push_bind(id.as_str());
+                row.push(organization.as_str()).push(id.as_str());
             },
         );
         self.insert(
@@ -114,12 +112,12 @@ impl Statements {
             changed().flat_map(|(key, row)| row.after.tags.iter().map(move |tag| (key, tag))),
             "",
             |row, ((organization, id), tag)| {
-                row.push_bind(organization.as_str()).push_bind(id.as_str()).push_bind(tag.as_str());
+                row.push(organization.as_str()).push(id.as_str()).push(tag.as_str());
             },
         );
     }
 
-    pub(super) fn items(&mut self, rows: &Rows) -> Result<(), Fault> {
+    pub(super) fn items(&mut self, rows: &'a Rows) -> Result<(), Fault> {
         let mut columns = Vec::with_capacity(rows.items.len());
         for (_, item, _) in &rows.items {
             columns.push(ContentColumns::of(&item.content)?);
@@ -130,12 +128,12 @@ impl Statements {
             rows.items.iter().zip(columns),
             "",
             |row, ((organization, item, changed), content)| {
-                row.push_bind(organization.as_str()).push_bind(item.conversation.as_str());
-                row.push_bind(item.number).push_bind(item.at).push_bind(item.by.to_string());
-                row.push_bind(content.kind).push_bind(content.direction).push_bind(content.body);
-                row.push_bind(content.media).push_bind(content.outcome).push_bind(content.seconds);
-                row.push_bind(content.recording).push_bind(content.transcript);
-                row.push_bind(changed.0.cast_signed());
+                row.push(organization.as_str()).push(item.conversation.as_str());
+                row.push(item.number).push(item.at).push(item.by.to_string());
+                row.push(content.kind).push(content.direction).push(content.body);
+                row.push(content.media).push(content.outcome).push(content.seconds);
+                row.push(content.recording).push(content.transcript);
+                row.push(changed.0);
             },
         );
         Ok(())
@@ -143,47 +141,47 @@ impl Statements {
 }
 
 /// The columns that never change, and those that indexes ask for.
-fn push_indexed(values: Values, conversation: &Conversation) {
+fn push_indexed<'a>(values: Values<'_, 'a>, conversation: &'a Conversation) {
     match &conversation.counterpart {
         Counterpart::Contact { endpoint, contact } => {
-            values.push_bind(endpoint.as_str()).push_bind(contact.address.as_str());
+            values.push(endpoint.as_str()).push(contact.address.as_str());
         }
         Counterpart::Team { .. } => {
-            values.push("NULL").push("NULL");
+            values.push(Value::NULL).push(Value::NULL);
         }
     }
     let state = match conversation.state {
         State::Open { .. } => ConversationState::Open,
         State::Archived => ConversationState::Archived,
     };
-    values.push_bind(state.word()).push_bind(conversation.created_at);
+    values.push(state.word()).push(conversation.created_at);
 }
 
 /// The other columns.
-fn push_plain(values: Values, row: &ConversationRow) {
+fn push_plain<'a>(values: Values<'_, 'a>, row: &'a ConversationRow) {
     let conversation = row.after;
     match &conversation.counterpart {
         Counterpart::Contact { contact, .. } => {
-            values.push_bind(contact.id.as_str()).push_bind(contact.name.as_str()).push("NULL");
+            values.push(contact.id.as_str()).push(contact.name.as_str()).push(Value::NULL);
         }
         Counterpart::Team { title } => {
-            values.push("NULL").push("NULL").push_bind(title.as_str());
+            values.push(Value::NULL).push(Value::NULL).push(title.as_str());
         }
     }
     let assignment = match &conversation.state {
         State::Open { assignment } => assignment.as_ref(),
         State::Archived => None,
     };
-    values.push_bind(assignment.map(|assignment| assignment.to.to_string()));
-    values.push_bind(assignment.map(|assignment| assignment.by.to_string()));
-    values.push_bind(assignment.map(|assignment| assignment.at));
-    values.push_bind(conversation.items).push_bind(conversation.inbound);
+    values.push(assignment.map(|assignment| assignment.to.to_string()));
+    values.push(assignment.map(|assignment| assignment.by.to_string()));
+    values.push(assignment.map(|assignment| assignment.at));
+    values.push(conversation.items).push(conversation.inbound);
     let last = conversation.last.as_ref();
-    values.push_bind(last.map(|last| last.kind.word()));
-    values.push_bind(last.map(|last| last.by.to_string()));
-    values.push_bind(last.map(|last| last.at));
-    values.push_bind(conversation.activity_at);
-    values.push_bind(conversation.rev.cast_signed()).push_bind(row.changed.0.cast_signed());
+    values.push(last.map(|last| last.kind.word()));
+    values.push(last.map(|last| last.by.to_string()));
+    values.push(last.map(|last| last.at));
+    values.push(conversation.activity_at);
+    values.push(conversation.rev).push(row.changed.0);
 }
 
 /// What an item says, as columns.

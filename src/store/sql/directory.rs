@@ -4,8 +4,8 @@ use super::statements::Statements;
 use crate::store::rows::Rows;
 use crate::store::words::Word;
 
-impl Statements {
-    pub(super) fn directory(&mut self, rows: &Rows) {
+impl<'a> Statements<'a> {
+    pub(super) fn directory(&mut self, rows: &'a Rows) {
         self.profiles(rows);
         self.insert(
             "INSERT INTO teammates (organization, id, name, role, status, changed) ",
@@ -13,9 +13,9 @@ impl Statements {
             " ON CONFLICT (organization, id) DO UPDATE SET name = excluded.name, role = excluded.role, \
              status = excluded.status, changed = excluded.changed",
             |row, ((organization, id), (teammate, changed))| {
-                row.push_bind(organization.as_str()).push_bind(id.as_str()).push_bind(teammate.name.as_str());
-                row.push_bind(teammate.role.word()).push_bind(teammate.status.word());
-                row.push_bind(changed.0.cast_signed());
+                row.push(organization.as_str()).push(id.as_str()).push(teammate.name.as_str());
+                row.push(teammate.role.word()).push(teammate.status.word());
+                row.push(changed.0);
             },
         );
         self.teams(rows);
@@ -25,8 +25,8 @@ impl Statements {
             &rows.contacts,
             " ON CONFLICT (organization, id) DO UPDATE SET name = excluded.name, address = excluded.address",
             |row, ((organization, id), contact)| {
-                row.push_bind(organization.as_str()).push_bind(id.as_str());
-                row.push_bind(contact.name.as_str()).push_bind(contact.address.as_str());
+                row.push(organization.as_str()).push(id.as_str());
+                row.push(contact.name.as_str()).push(contact.address.as_str());
             },
         );
         self.insert(
@@ -34,12 +34,12 @@ impl Statements {
             &rows.tags,
             " ON CONFLICT (organization, name) DO NOTHING",
             |row, (organization, name)| {
-                row.push_bind(organization.as_str()).push_bind(*name);
+                row.push(organization.as_str()).push(*name);
             },
         );
     }
 
-    fn profiles(&mut self, rows: &Rows) {
+    fn profiles(&mut self, rows: &'a Rows) {
         self.update(
             "UPDATE organizations SET name = news.column2, kind = news.column3, assignment = news.column4, \
              viewing = news.column5, typing = news.column6, assign_non_member = news.column7, \
@@ -47,24 +47,24 @@ impl Statements {
             &rows.profiles,
             ") AS news WHERE organizations.id = news.column1",
             |row, (organization, (profile, changed))| {
-                row.push_bind(organization.as_str()).push_bind(profile.name.as_str());
-                row.push_bind(profile.kind.word()).push_bind(profile.features.assignment);
-                row.push_bind(profile.features.viewing).push_bind(profile.features.typing);
-                row.push_bind(profile.policy.assign_non_member.word()).push_bind(profile.policy.reply_claims);
-                row.push_bind(changed.0.cast_signed());
+                row.push(organization.as_str()).push(profile.name.as_str());
+                row.push(profile.kind.word()).push(profile.features.assignment);
+                row.push(profile.features.viewing).push(profile.features.typing);
+                row.push(profile.policy.assign_non_member.word()).push(profile.policy.reply_claims);
+                row.push(changed.0);
             },
         );
     }
 
-    fn teams(&mut self, rows: &Rows) {
+    fn teams(&mut self, rows: &'a Rows) {
         self.insert(
             "INSERT INTO teams (organization, id, name, deleted, changed) ",
             &rows.teams,
             " ON CONFLICT (organization, id) DO UPDATE SET name = excluded.name, deleted = excluded.deleted, \
              changed = excluded.changed",
             |row, ((organization, id), (team, changed))| {
-                row.push_bind(organization.as_str()).push_bind(id.as_str()).push_bind(team.name.as_str());
-                row.push_bind(team.deleted).push_bind(changed.0.cast_signed());
+                row.push(organization.as_str()).push(id.as_str()).push(team.name.as_str());
+                row.push(team.deleted).push(changed.0);
             },
         );
         self.insert(
@@ -72,7 +72,7 @@ impl Statements {
             rows.teams.keys(),
             ")",
             |row, (organization, id)| {
-                row.push_bind(organization.as_str()).push_bind(id.as_str());
+                row.push(organization.as_str()).push(id.as_str());
             },
         );
         self.insert(
@@ -82,12 +82,12 @@ impl Statements {
                 .flat_map(|(key, (team, _))| team.members.iter().map(move |member| (key, member))),
             "",
             |row, ((organization, id), teammate)| {
-                row.push_bind(organization.as_str()).push_bind(id.as_str()).push_bind(teammate.as_str());
+                row.push(organization.as_str()).push(id.as_str()).push(teammate.as_str());
             },
         );
     }
 
-    fn endpoints(&mut self, rows: &Rows) {
+    fn endpoints(&mut self, rows: &'a Rows) {
         self.insert(
             "INSERT INTO endpoints (organization, id, kind, address, label, owner, auto_assign, changed) ",
             &rows.endpoints,
@@ -95,10 +95,10 @@ impl Statements {
              label = excluded.label, owner = excluded.owner, auto_assign = excluded.auto_assign, \
              changed = excluded.changed",
             |row, ((organization, id), (endpoint, changed))| {
-                row.push_bind(organization.as_str()).push_bind(id.as_str()).push_bind(endpoint.kind.word());
-                row.push_bind(endpoint.address.as_str()).push_bind(endpoint.label.as_str());
-                row.push_bind(endpoint.owner.to_string()).push_bind(endpoint.auto_assign);
-                row.push_bind(changed.0.cast_signed());
+                row.push(organization.as_str()).push(id.as_str()).push(endpoint.kind.word());
+                row.push(endpoint.address.as_str()).push(endpoint.label.as_str());
+                row.push(endpoint.owner.to_string()).push(endpoint.auto_assign);
+                row.push(changed.0);
             },
         );
         self.insert(
@@ -106,7 +106,7 @@ impl Statements {
             rows.endpoints.keys(),
             ")",
             |row, (organization, id)| {
-                row.push_bind(organization.as_str()).push_bind(id.as_str());
+                row.push(organization.as_str()).push(id.as_str());
             },
         );
         self.insert(
@@ -116,7 +116,7 @@ impl Statements {
                 .flat_map(|(key, (endpoint, _))| endpoint.members.iter().map(move |member| (key, member))),
             "",
             |row, ((organization, id), principal)| {
-                row.push_bind(organization.as_str()).push_bind(id.as_str()).push_bind(principal.to_string());
+                row.push(organization.as_str()).push(id.as_str()).push(principal.to_string());
             },
         );
     }
