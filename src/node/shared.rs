@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::domain::node::NodeId;
 use crate::hub::{Cluster, mint};
 use crate::metrics::Metrics;
+use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{SharedStore, StoreError};
 
@@ -25,25 +26,28 @@ const LOCK: &str = "rotunda.lock";
 /// The database.
 pub(super) enum Database {
     Sqlite(Arc<SqliteStore>),
+    Postgres(Arc<PostgresStore>),
 }
 
 impl Database {
     pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
         match &config.store {
             None => Ok(Self::Sqlite(Arc::new(SqliteStore::open(&config.data.join(DATABASE)).await?))),
-            Some(_) => bail!("a store URL begins with postgres://"),
+            Some(url) => Ok(Self::Postgres(Arc::new(PostgresStore::open(url.reveal()).await?))),
         }
     }
 
     pub(super) fn store(&self) -> SharedStore {
         match self {
             Self::Sqlite(store) => store.clone(),
+            Self::Postgres(store) => store.clone(),
         }
     }
 
     pub(super) async fn close(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
         }
     }
 }
