@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use rotunda_protocol::id::OrganizationId;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Hub;
-use super::peers::Peers;
+use super::peers::{self, Peers};
 use super::room::Room;
 use crate::bus::Health;
 use crate::domain::event::Seq;
@@ -29,21 +30,44 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A node that has not beaten for this long is forgotten; any lease of its has run out long before.
 const FORGET_AFTER: Duration = Duration::from_mins(1);
 
-/// Beats until it is told to stop, then takes the node off the list.
-pub(super) async fn run(hub: Hub, peers: Arc<Peers>, stop: CancellationToken) {
-    let mut pulse = Pulse { hub: hub.clone(), peers: Arc::clone(&peers), number: 0, confirmed: true };
+/// The pulse of a node among others, until it is stopped.
+pub(super) struct Pulse {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Pulse {
+    /// Starts beating, and listening to what other nodes tell this one.
+    pub(super) fn start(hub: Hub, peers: Arc<Peers>) -> Self {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(hub, peers, stop.clone()));
+        Self { stop, task }
+    }
+
+    /// Stops, and takes the node off the list.
+    pub(super) async fn stop(self) {
+        self.stop.cancel();
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the node's pulse has failed");
+        }
+    }
+}
+
+async fn run(hub: Hub, peers: Arc<Peers>, stop: CancellationToken) {
+    let mut heart = Heart { hub: hub.clone(), peers: Arc::clone(&peers), number: 0, confirmed: true };
     tokio::select! {
         () = stop.cancelled() => {}
-        () = pulse.beat_on() => {}
+        () = heart.beat_on() => {}
         () = look_on(&hub) => {}
+        () = peers::listen(&hub, &peers) => {}
     }
-    let gone = hub.services.store.forget(&peers.node, pulse.number);
+    let gone = hub.services.store.forget(&peers.node, heart.number);
     if !matches!(timeout(BEAT_TIME_MAX, gone).await, Ok(Ok(()))) {
         tracing::warn!("the database still lists this node; others will forget it");
     }
 }
 
-struct Pulse {
+struct Heart {
     hub: Hub,
     peers: Arc<Peers>,
     /// The number of the newest beat.
@@ -52,7 +76,7 @@ struct Pulse {
     confirmed: bool,
 }
 
-impl Pulse {
+impl Heart {
     async fn beat_on(&mut self) {
         let mut health = self.peers.bus.health();
         loop {
