@@ -99,7 +99,7 @@ impl Peers {
 
     /// Tells one node something.
     pub(super) fn tell(&self, to: &NodeId, note: &Note) {
-        self.bus.publish(&Topic::Node(to.clone()), envelope::encode(note));
+        self.bus.publish(&Topic::Node(to.clone()), envelope::encode(&self.node, note));
     }
 
     fn confirmed(&self, question: u64, confirmed: Confirmed) {
@@ -117,16 +117,15 @@ pub(super) async fn listen(hub: &Hub, peers: &Arc<Peers>) {
     let _subscription: Subscription = peers.bus.subscribe(Topic::Node(peers.node.clone()), ear).await;
     while let Some(bytes) = notes.recv().await {
         match envelope::decode::<Note>(&bytes) {
-            Ok(Note::Confirm { from, question, organization, seq }) => {
+            Ok((from, Note::Confirm { question, organization, seq })) => {
                 let (hub, peers) = (hub.clone(), Arc::clone(peers));
                 tokio::spawn(async move {
                     if let Ok(sessions) = hub.confirm(&organization, seq).await {
-                        let by = peers.node.clone();
-                        peers.tell(&from, &Note::Confirmed { by, question, sessions });
+                        peers.tell(&from, &Note::Confirmed { question, sessions });
                     }
                 });
             }
-            Ok(Note::Confirmed { by, question, sessions }) => peers.confirmed(question, (by, sessions)),
+            Ok((by, Note::Confirmed { question, sessions })) => peers.confirmed(question, (by, sessions)),
             Err(error) => tracing::debug!(%error, "a note from another node cannot be read"),
         }
     }

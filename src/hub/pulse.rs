@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Hub;
 use super::peers::{self, Peers};
-use super::room::Room;
 use crate::bus::Health;
 use crate::domain::event::Seq;
 use crate::domain::node::NodeId;
@@ -110,12 +109,16 @@ impl Heart {
         let nodes = self.peers.see(round.nodes);
         self.hub.services.metrics.saw_nodes(nodes.len());
         let heads: HashMap<_, _> = round.heads.into_iter().collect();
-        let reached = rooms.into_iter().map(|(organization, room)| {
+        let mut behind = Vec::new();
+        for (organization, room) in rooms {
             // An organization that is not there yet has no events.
             let head = heads.get(&organization).copied().unwrap_or_default();
-            self.bring(organization, room, head, asked)
-        });
-        self.confirmed = join_all(reached).await.into_iter().all(|reached| reached);
+            match room.filter(|room| room.view().organization.seq() >= head) {
+                Some(room) => room.confirm(asked),
+                None => behind.push(self.bring(organization, head, asked)),
+            }
+        }
+        self.confirmed = join_all(behind).await.into_iter().all(|reached| reached);
         self.forget(nodes).await;
     }
 
@@ -124,28 +127,20 @@ impl Heart {
         self.hub.services.metrics.store_failed();
     }
 
-    /// Has a room come as far as the log was; then what it knows is fresh.
-    async fn bring(
-        &self,
-        organization: OrganizationId,
-        room: Option<Arc<Room>>,
-        head: Seq,
-        asked: Instant,
-    ) -> bool {
+    /// Has a room come as far as the log was; then what it knows is fresh. True too if it has closed meanwhile.
+    async fn bring(&self, organization: OrganizationId, head: Seq, asked: Instant) -> bool {
         let reached = timeout(BEAT_TIME_MAX, async {
-            let room = match room {
-                Some(room) => room,
-                // It was being read, from before this beat perhaps.
-                None => self.hub.room(&organization).await.ok()?,
-            };
-            let has = room.view().organization.seq() >= head;
-            (has || room.reach(head).await.is_some()).then_some(room)
+            // It may be opening, with what was read before this beat.
+            let room = self.hub.room(&organization).await.ok()?;
+            room.reach(head).await.map(|_| room)
         });
         match reached.await {
-            Ok(Some(room)) => room.confirm(asked),
-            Ok(None) | Err(_) => return !self.hub.rooms.has(&organization),
+            Ok(Some(room)) => {
+                room.confirm(asked);
+                true
+            }
+            Ok(None) | Err(_) => !self.hub.rooms.has(&organization),
         }
-        true
     }
 
     /// Nodes that ended without a word.
