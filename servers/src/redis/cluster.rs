@@ -1,9 +1,13 @@
 //! A Redis Cluster of three masters, without replicas.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Instant;
 
-use super::{ASK_EVERY, Redis, START_MAX, Settings};
+use tempfile::TempDir;
+
+use super::certificates::{AUTHORITY, make_certificates};
+use super::{ASK_EVERY, Member, Redis, START_MAX, Settings};
 use crate::process::free_port;
 
 /// What each of the three serves.
@@ -12,20 +16,29 @@ const SLOTS: [(u16, u16); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
 /// A Redis Cluster of three masters. Ends when it is dropped.
 #[derive(Debug)]
 pub struct RedisCluster {
+    settings: Settings,
     nodes: Vec<Redis>,
+    certificates: TempDir,
 }
 
 impl RedisCluster {
-    /// Starts it, and waits until every member serves what is asked of it.
+    /// Starts one that anybody on this machine may ask.
     pub fn start() -> io::Result<Self> {
+        Self::start_with(&Settings::default())
+    }
+
+    /// Starts one whose members are set up like this, and waits until each of them serves what is asked of it.
+    pub fn start_with(settings: &Settings) -> io::Result<Self> {
+        let certificates = tempfile::tempdir()?;
+        if settings.tls {
+            make_certificates(certificates.path())?;
+        }
         let mut nodes = Vec::new();
         for _ in SLOTS {
-            nodes.push(Redis::start_with(Settings {
-                cluster_port: Some(free_port()?),
-                ..Settings::default()
-            })?);
+            let member = Member { port: free_port()?, certificates: certificates.path().to_owned() };
+            nodes.push(Redis::start_in(tempfile::tempdir()?, settings.clone(), Some(member))?);
         }
-        let cluster = Self { nodes };
+        let cluster = Self { settings: settings.clone(), nodes, certificates };
         cluster.introduce()?;
         cluster.until_it_serves()?;
         Ok(cluster)
@@ -44,7 +57,13 @@ impl RedisCluster {
     /// What a client needs to reach it.
     pub fn url(&self) -> String {
         let hosts: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
-        format!("redis+cluster://{}", hosts.join(","))
+        let scheme = if self.settings.tls { "rediss" } else { "redis" };
+        format!("{scheme}+cluster://{}{}", self.settings.user(), hosts.join(","))
+    }
+
+    /// The authority that its certificates are by, when it has some.
+    pub fn authority(&self) -> PathBuf {
+        self.certificates.path().join(AUTHORITY)
     }
 
     /// The place of the member that serves a slot at first.
@@ -85,9 +104,8 @@ impl RedisCluster {
             node.command(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch.to_string()])?;
         }
         for node in others {
-            let (port, bus) =
-                (node.port.to_string(), node.settings.cluster_port.unwrap_or_default().to_string());
-            first.command(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus])?;
+            let bus = node.member.as_ref().map_or(0, |member| member.port);
+            first.command(&["CLUSTER", "MEET", "127.0.0.1", &node.port.to_string(), &bus.to_string()])?;
         }
         Ok(())
     }
