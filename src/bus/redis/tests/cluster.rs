@@ -37,6 +37,24 @@ async fn a_member_that_dies_or_freezes_makes_the_bus_deaf_until_it_is_back() {
     }
 }
 
+/// How long it takes is the cluster's business: it has to agree that the master is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_takes_the_place_of_its_master_is_used() {
+    let mut cluster = RedisCluster::start().unwrap();
+    let place = cluster.owner(slot("o"));
+    cluster.add_replica(place).unwrap();
+    let (bus, _) = connect(&cluster.url(), None, "n");
+    until(bus.as_ref(), Health::Delivering).await;
+    let mut listener = Listener::new(bus.as_ref(), log("o")).await;
+    cluster.nodes_mut()[place].kill().unwrap();
+    deaf_in_time(&bus).await;
+    until(bus.as_ref(), Health::Delivering).await;
+    bus.publish(&log("o"), Bytes::from("here"));
+    assert_eq!(listener.next().await, "here");
+    let replica = &cluster.nodes()[3];
+    assert!(replica.command(&["ROLE"]).unwrap().starts_with("master"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_are_asked_over_tls_and_with_the_password_of_the_first() {
     let settings = Settings { password: Some("sesame".into()), tls: true };
