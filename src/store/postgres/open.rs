@@ -2,6 +2,7 @@
 //! never with the password.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -14,7 +15,7 @@ use crate::store::sql::fault::sqlstate;
 use crate::store::sql::statements::STATEMENTS_PREPARED;
 
 /// Connections that read.
-const READERS: u32 = 6;
+pub(super) const READERS: u32 = 6;
 /// Connections that append: as many organizations are written at once, and commits that meet share a flush.
 const WRITERS: u32 = 10;
 /// How long anybody waits for a connection.
@@ -43,6 +44,9 @@ const SESSION: [(&str, &str); 8] = [
 ];
 /// What a session that migrates is told otherwise: it waits for other nodes that do, and rewrites tables.
 const MIGRATING: [(&str, &str); 2] = [("statement_timeout", "0"), ("lock_timeout", "300000")];
+
+/// How the URL of a PostgreSQL database begins.
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
 /// SQLSTATEs that say what to do.
 const INVALID_PASSWORD: &str = "28P01";
@@ -125,26 +129,26 @@ pub enum OpenError {
 
 /// Opens a database.
 pub(super) async fn open(url: &str) -> Result<PostgresStore, OpenError> {
-    let options =
-        PgConnectOptions::from_str(url).map_err(|error| OpenError::Url { problem: plain(error) })?;
-    let options =
-        options.options(SESSION).statement_cache_capacity(STATEMENTS_PREPARED).disable_statement_logging();
+    let options = parse(url)?
+        .options(SESSION)
+        .statement_cache_capacity(STATEMENTS_PREPARED)
+        .disable_statement_logging();
     migrate(&options).await?;
     Ok(PostgresStore {
         readers: pool(READERS, &options),
         writers: pool(WRITERS, &options),
         beats: pool(1, &options),
-        lanes: Default::default(),
-        refs_since_prune: Default::default(),
+        lanes: Arc::default(),
+        refs_since_prune: Arc::default(),
     })
 }
 
-/// What is wrong with a URL, without the words around it.
-fn plain(error: sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Configuration(source) => source.to_string(),
-        other => other.to_string(),
+/// The driver takes any scheme for its own.
+fn parse(url: &str) -> Result<PgConnectOptions, OpenError> {
+    if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(OpenError::Url { problem: "it begins otherwise".into() });
     }
+    PgConnectOptions::from_str(url).map_err(|error| OpenError::Url { problem: error.to_string() })
 }
 
 /// Connections are made when they are needed, and made anew after the database was gone.
