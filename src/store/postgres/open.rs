@@ -5,13 +5,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, SqlSafeStr};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tokio::time::timeout;
 
 use super::PostgresStore;
 use crate::store::sql::fault::sqlstate;
+use crate::store::sql::schema::migrator;
 use crate::store::sql::statements::STATEMENTS_PREPARED;
 
 /// Connections that read.
@@ -173,7 +174,8 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), OpenError> {
         Ok(connected) => connected.map_err(|error| not_opened(options, error))?,
         Err(elapsed) => return Err(OpenError::Unreachable { at: at(), problem: elapsed.to_string() }),
     };
-    let migrated = timeout(MIGRATE_MAX, migrator().run_direct(None, &mut connection, false)).await;
+    let history = [(1, "rotunda", include_str!("../migrations/postgres/0001_rotunda.sql"))];
+    let migrated = timeout(MIGRATE_MAX, migrator(history).run_direct(None, &mut connection, false)).await;
     match migrated {
         Ok(Ok(())) => {}
         Ok(Err(MigrateError::VersionMissing(version))) => return Err(OpenError::Newer { at: at(), version }),
@@ -202,13 +204,4 @@ fn not_opened(options: &PgConnectOptions, error: sqlx::Error) -> OpenError {
 fn address(options: &PgConnectOptions) -> String {
     let (user, host, port) = (options.get_username(), options.get_host(), options.get_port());
     format!("postgres://{user}@{host}:{port}/{}", options.get_database().unwrap_or(user))
-}
-
-/// The schema's history. A migration that was released is never changed.
-fn migrator() -> Migrator {
-    let migrations = [(1, "rotunda", include_str!("../migrations/postgres/0001_rotunda.sql"))];
-    let migration = |(version, name, sql): (i64, &'static str, &'static str)| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    Migrator::with_migrations(migrations.map(migration).to_vec())
 }

@@ -236,7 +236,8 @@ async fn tables_that_grow_are_read_again() {
     let (store, server) = fresh().await;
     store.append(small(0)).await.unwrap();
     store.load(&id("o")).await.unwrap();
-    server.execute("rotunda", "ALTER TABLE organizations ADD COLUMN later TEXT").unwrap();
+    let mut newer = somebody(&server).await;
+    sqlx::raw_sql("ALTER TABLE organizations ADD COLUMN later TEXT").execute(&mut newer).await.unwrap();
     // Each connection may notice once.
     let mut loaded = store.load(&id("o")).await;
     for _ in 0..READERS {
