@@ -152,9 +152,9 @@ impl Room {
             lease: Arc::new(lease),
             shows_fresh: AtomicBool::new(true),
         });
-        let task = Keeper::new(room.clone(), rooms, hears);
+        let keeper = Keeper::new(room.clone(), rooms, waiting, hears);
         services.metrics.room_opened();
-        tokio::spawn(task.run(waiting));
+        tokio::spawn(keeper.run());
         Ok(room)
     }
 
