@@ -116,7 +116,7 @@ async fn b3_a_revocation_does_not_wait_for_a_node_whose_lease_has_run_out() {
     let practice = two().await;
     // A node that was killed: it is on the list and says nothing.
     let dead = NodeId::new("dead");
-    let beat = crate::store::nodes::Beat { node: dead.clone(), number: 7, organizations: vec![] };
+    let beat = crate::store::nodes::Beat { node: dead.clone(), number: 7, applied: 6 };
     practice.store.beat(beat).await.unwrap();
     let began = Instant::now();
     let revoked = on_first(&practice, "out", take_cyd_out()).await.unwrap().revoked.unwrap();
