@@ -47,14 +47,14 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_heard_and_who_listens_waits() {
-        let (heard, mut hears) = mpsc::channel(1);
+        let (tells, mut heard) = mpsc::channel(1);
         let (bus, topic) = (Silent::new(), Topic::Log("o".parse().unwrap()));
-        let ear: Ear = Arc::new(move |message| drop(heard.try_send(message)));
+        let ear: Ear = Arc::new(move |message| drop(tells.try_send(message)));
         let subscription = bus.subscribe(topic.clone(), ear).await;
         bus.publish(&topic, Bytes::from_static(b"hello"));
-        assert_eq!(hears.try_recv(), Err(mpsc::error::TryRecvError::Empty));
+        assert_eq!(heard.try_recv(), Err(mpsc::error::TryRecvError::Empty));
         assert_eq!(*bus.health().borrow(), Health::Deaf);
         drop(subscription);
-        assert_eq!(hears.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
+        assert_eq!(heard.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
     }
 }

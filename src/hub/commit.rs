@@ -200,12 +200,12 @@ impl Keeper {
         }
         for Decided { pending, result, event } in decided {
             let tells = event.is_some();
-            let lost = match event {
+            let taken_from = match event {
                 Some((event, after)) => self.advance(&event, after),
                 // It is so already, by what somebody did just now perhaps: no sooner may anybody say that it is.
                 None => (result.is_ok() && can_narrow(&pending.command)).then_some(0),
             };
-            match (result, lost) {
+            match (result, taken_from) {
                 (Ok(done), Some(sessions)) => {
                     let organization = self.room.organization.clone();
                     let loss = Loss { organization, seq: self.organization.seq(), durable, sessions };

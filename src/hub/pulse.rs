@@ -114,7 +114,7 @@ impl Heart {
         let organizations: Vec<_> = rooms.iter().map(|listed| listed.organization.clone()).collect();
         let (heads, list) = tokio::try_join!(store.heads(&organizations), self.peers.read(store))?;
         self.peers.lease.extend(asked);
-        self.catch_up(number, asked, rooms, heads.into_iter().collect());
+        self.catch_up(number, asked, rooms, &heads.into_iter().collect());
         self.hub.services.metrics.saw_nodes(list.nodes.len());
         self.forget(&list);
         self.peers.show(list);
@@ -123,7 +123,7 @@ impl Heart {
 
     /// Has each room come as far as the log was. Those that are there already cost nothing; the others take their own
     /// time.
-    fn catch_up(&self, number: u64, asked: Moment, rooms: Vec<Listed>, heads: HashMap<OrganizationId, Seq>) {
+    fn catch_up(&self, number: u64, asked: Moment, rooms: Vec<Listed>, heads: &HashMap<OrganizationId, Seq>) {
         let mut behind = Vec::new();
         for Listed { organization, room, applied } in rooms {
             // An organization that is not there yet has no events.
@@ -155,7 +155,7 @@ impl Heart {
             tokio::spawn(async move {
                 match store.forget(&beat.node, beat.number).await {
                     Ok(()) => {
-                        tracing::info!(node = %beat.node, "a node has not beaten for a minute and is forgotten")
+                        tracing::info!(node = %beat.node, "a node has not beaten for a minute and is forgotten");
                     }
                     Err(error) => tracing::debug!(%error, "a node cannot be forgotten yet"),
                 }

@@ -44,7 +44,7 @@ use crate::domain::node::NodeId;
 /// How long anything may take, a wait for a connection included. Longer than what the database itself ends.
 const ANSWER_MAX: Duration = Duration::from_secs(8);
 /// The same for a whole organization, which may be large.
-const LOAD_MAX: Duration = Duration::from_secs(60);
+const LOAD_MAX: Duration = Duration::from_mins(1);
 
 /// A database that nodes share.
 #[derive(Debug, Clone)]
