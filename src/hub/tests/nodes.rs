@@ -318,7 +318,7 @@ async fn a_log_that_went_back_makes_its_rooms_anew_on_every_node() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_organization_that_only_other_nodes_need_leaves_memory() {
     let limits = Limits { room_idle: Duration::from_millis(300), ..Limits::default() };
-    let mut practice = Practice::among(2, Odds::default(), 1, limits).await;
+    let practice = Practice::among(2, Odds::default(), 1, limits).await;
     let _ada = practice.join("ada", Codec::Json).await.unwrap();
     let began = Instant::now();
     let mut n = 0;
