@@ -85,7 +85,7 @@ impl Keeper {
             self.keep_up().await;
             self.do_what_is_due();
             if self.following.lost {
-                tracing::error!("the log holds what this release cannot read; sessions start anew from rows");
+                tracing::error!("the log cannot be followed; sessions start anew from rows");
                 break;
             }
         }

@@ -35,7 +35,7 @@ pub mod send_queue;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -47,11 +47,10 @@ use rotunda_protocol::id::{ConversationId, OrganizationId, SessionId, TeammateId
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 use tokio::sync::{OnceCell, mpsc, oneshot};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use self::peers::Peers;
 use self::place::Place;
+use self::pulse::Pulse;
 use self::registry::Key;
 use self::room::{Input, Join, Pending, Room};
 pub use self::seat::Seat;
@@ -97,8 +96,8 @@ pub struct Rooms(Arc<DashMap<OrganizationId, Arc<OnceCell<Arc<Room>>>>>);
 pub struct Hub {
     rooms: Rooms,
     services: Arc<Services>,
-    /// Ends the pulse of a node among others, if this is one.
-    pulse: Arc<Mutex<Option<(CancellationToken, JoinHandle<()>)>>>,
+    /// Of a node among others, if this is one.
+    pulse: Arc<Mutex<Option<Pulse>>>,
 }
 
 /// A session that wants to join its organization.
@@ -179,14 +178,7 @@ impl Hub {
     pub fn among(store: SharedStore, metrics: Arc<Metrics>, limits: Limits, cluster: Cluster) -> Self {
         let peers = Arc::new(Peers::new(cluster.node, cluster.bus));
         let hub = Self::on(Services { store, metrics, limits, peers: Some(Arc::clone(&peers)) });
-        let stop = CancellationToken::new();
-        let listening = tokio::spawn(peers::listen(hub.clone(), Arc::clone(&peers)));
-        let beating = pulse::run(hub.clone(), peers, stop.clone());
-        let task = tokio::spawn(async move {
-            beating.await;
-            listening.abort();
-        });
-        *hub.pulse.lock().expect("nothing panics while it holds this") = Some((stop, task));
+        hub.pulse().replace(Pulse::start(hub.clone(), peers));
         hub
     }
 
@@ -196,13 +188,14 @@ impl Hub {
 
     /// Takes the node off the list of those that others wait for. Called when no session is left.
     pub async fn leave(&self) {
-        let pulse = self.pulse.lock().expect("nothing panics while it holds this").take();
-        if let Some((stop, task)) = pulse {
-            stop.cancel();
-            if let Err(error) = task.await {
-                tracing::error!(%error, "the node's pulse has failed");
-            }
+        let pulse = self.pulse().take();
+        if let Some(pulse) = pulse {
+            pulse.stop().await;
         }
+    }
+
+    fn pulse(&self) -> MutexGuard<'_, Option<Pulse>> {
+        self.pulse.lock().expect("nothing panics while it holds this")
     }
 
     /// Gives a session its place and puts its `welcome` into its queue.

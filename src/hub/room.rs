@@ -25,7 +25,7 @@ use super::peers::Peers;
 use super::registry::Key;
 use super::send_queue::SendQueue;
 use super::{Joined, NotJoined, Rooms, Services};
-use crate::bus::{Ear, Subscription, Topic};
+use crate::bus::{Ear, Subscription, Topic, envelope};
 use crate::domain::event::Seq;
 use crate::domain::organization::Organization;
 use crate::domain::presence::Presence;
@@ -192,8 +192,7 @@ impl Room {
     }
 
     fn tell_of_lease(&self) {
-        // A room that is too busy is told at the next look.
-        drop(self.inputs.try_send(Input::Lease));
+        send_surely(&self.inputs, Input::Lease);
     }
 
     /// The newest snapshot.
@@ -210,18 +209,27 @@ async fn subscribe(
     inputs: &mpsc::Sender<Input>,
 ) -> [Subscription; 2] {
     let ear = |input: fn(Bytes) -> Input| -> Ear {
-        let inputs = inputs.clone();
-        Arc::new(move |bytes| drop(inputs.try_send(input(bytes))))
+        let (inputs, node) = (inputs.clone(), peers.node.clone());
+        Arc::new(move |bytes: Bytes| {
+            if !envelope::is_from(&node, &bytes) {
+                drop(inputs.try_send(input(bytes)));
+            }
+        })
     };
     let log = peers.bus.subscribe(Topic::Log(organization.clone()), ear(Input::News)).await;
     [log, peers.bus.subscribe(Topic::Presence(organization.clone()), ear(Input::Others)).await]
 }
 
-/// A session goes. Leaving must not get lost in a busy room; only a closed one has no use for it.
+/// A session goes.
 pub(super) fn leave(room: &mpsc::Sender<Input>, key: Key) {
-    if let Err(TrySendError::Full(leave)) = room.try_send(Input::Leave(key)) {
+    send_surely(room, Input::Leave(key));
+}
+
+/// For what must not get lost in a busy room; only a closed one has no use for it.
+fn send_surely(room: &mpsc::Sender<Input>, input: Input) {
+    if let Err(TrySendError::Full(input)) = room.try_send(input) {
         let room = room.clone();
-        tokio::spawn(async move { drop(room.send(leave).await) });
+        tokio::spawn(async move { drop(room.send(input).await) });
     }
 }
 
