@@ -141,6 +141,11 @@ impl Cluster {
         conversation
     }
 
+    /// What some nodes count under a name, together.
+    pub(super) async fn counts(&self, nodes: [usize; 2], name: &str) -> u64 {
+        self.node(nodes[0]).count(name).await + self.node(nodes[1]).count(name).await
+    }
+
     /// Does a command as the back office, by a node.
     pub(super) async fn does(&self, node: usize, r#ref: &str, command: &Command) -> Outcome {
         let response = self.node(node).command(r#ref, command).await;
