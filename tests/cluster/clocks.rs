@@ -1,6 +1,7 @@
 //! No two nodes' clocks are ever compared.
 
 use std::path::PathBuf;
+use std::slice::from_ref;
 use std::time::Duration;
 
 use rotunda_protocol::codec::Codec;
@@ -64,7 +65,7 @@ async fn clocks_may_be_a_minute_apart() {
     eprintln!("one node's notes are {} ms later than the other's", told_at[1] - told_at[0]);
     // Who types on one node is shown on the other, and ends after its time, whichever clock is ahead.
     for (here, there) in [(0, 1), (1, 0)] {
-        let ada = Watcher::start(&nodes[here..=here], 0, "ada", &[scene.main.clone()]).await;
+        let ada = Watcher::start(&nodes[here..=here], 0, "ada", from_ref(&scene.main)).await;
         let dee = Watcher::start(&nodes[there..=there], 0, "dee", &[]).await;
         let typing = |seen: &super::watch::Seen| {
             let at = seen.picture.presence.get(&scene.main);

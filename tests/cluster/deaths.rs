@@ -1,6 +1,7 @@
 //! Nodes that die or go away: what they have answered is there, what they have not told others is found in the log,
 //! and whoever was on them goes on elsewhere.
 
+use std::slice::from_ref;
 use std::time::Duration;
 
 use rotunda_protocol::command::Command;
@@ -135,8 +136,8 @@ async fn b41_whoever_was_on_a_node_that_died_is_no_longer_shown_as_there() {
     let conversation = cluster.receive(MAIN, "+14155550999").await;
     let nodes = cluster.addresses();
     // She cannot go anywhere else.
-    let ada = Watcher::start(&nodes[..1], 0, "ada", &[conversation.clone()]).await;
-    let ben = Watcher::start(&nodes[1..], 0, "ben", &[conversation.clone()]).await;
+    let ada = Watcher::start(&nodes[..1], 0, "ada", from_ref(&conversation)).await;
+    let ben = Watcher::start(&nodes[1..], 0, "ben", from_ref(&conversation)).await;
     ada.signal(Signal::Typing { conversation: conversation.clone(), mode: TypingMode::Note }).await;
     let is_there = |seen: &super::watch::Seen| {
         let at = seen.picture.presence.get(&conversation);
@@ -147,6 +148,12 @@ async fn b41_whoever_was_on_a_node_that_died_is_no_longer_shown_as_there() {
     ben.until("she is there", |seen| is_there(seen) == [true; 3]).await;
     cluster.nodes[0].kill();
     let died = Instant::now();
+    // Whoever loses access meanwhile has lost it as soon as the dead node could show nothing any more.
+    let out = Command::UpdateTeam { team: id("desk"), name: None, add: vec![], remove: vec![id("cyd")] };
+    let revoked = cluster.does(1, "cyd-out", &out).await.revoked.unwrap();
+    eprintln!("revoked in {} ms with a node dead", revoked.took_ms);
+    assert_eq!((revoked.nodes, revoked.lapsed), (1, 1), "{revoked:?}");
+    assert!(revoked.took_ms > 3_000 && revoked.took_ms < 7_000, "{revoked:?}");
     ben.until("she is not there", |seen| is_there(seen) == [false; 3]).await;
     let took = died.elapsed();
     eprintln!("no longer there after {took:?}");

@@ -1,6 +1,7 @@
 //! A node that stands still does not know what was taken from whom meanwhile. Nobody waits for it for ever, and when
 //! it goes on it shows nothing of that.
 
+use std::slice::from_ref;
 use std::time::Duration;
 
 use rotunda_protocol::ask::Ask;
@@ -120,7 +121,7 @@ async fn b3_what_waits_in_a_frozen_node_for_a_slow_reader_is_not_delivered_when_
     let desk = cluster.receive(DESK, "mara@example.org").await;
     let mut cyd = cluster.node(1).session_with_little_room("cyd").await;
     cyd.ask(Ask::Open { conversation: desk.clone(), limit: 1 }).await.unwrap();
-    let watching = Watcher::start(&cluster.addresses()[1..], 0, "ben", &[desk.clone()]).await;
+    let watching = Watcher::start(&cluster.addresses()[1..], 0, "ben", from_ref(&desk)).await;
     let mut writer = cluster.node(0).session("ben").await;
     for _ in 0..NOTES {
         let body = "x".repeat(NOTE_BYTES);
@@ -152,4 +153,21 @@ async fn b3_what_waits_in_a_frozen_node_for_a_slow_reader_is_not_delivered_when_
     };
     eprintln!("{before} of {NOTES} had left before it was stopped; cut off: {ended}");
     assert!(leaks.is_empty(), "{} frames: {:?}", leaks.len(), leaks.first());
+}
+
+/// It has accepted commands, and may have one in the middle of being written, when others do the same ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_frozen_node_was_about_to_do_happens_once_wherever_it_is_sent_again() {
+    let scene = Scene::begin(Cluster::start(3).await).await;
+    scene.cluster.nodes[1].signal("STOP");
+    let stopped = Instant::now();
+    // Those who wrote by it write by another now, the same at first.
+    scene.written(3).await;
+    let revoked = scene.cyd_leaves_the_desk(0).await.revoked.unwrap();
+    assert_eq!((revoked.nodes, revoked.lapsed), (2, 1), "{revoked:?}");
+    sleep_until(stopped + FROZEN_FOR).await;
+    scene.cluster.nodes[1].signal("CONT");
+    scene.written(3).await;
+    let played = scene.end().await;
+    assert!(played.notes.iter().any(|note| note.again), "some were in the middle of it");
 }

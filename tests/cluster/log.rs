@@ -50,7 +50,9 @@ impl Log {
             if events.is_empty() {
                 return log;
             }
-            events.iter().for_each(|logged| log.apply(logged));
+            for logged in events {
+                log.apply(logged);
+            }
         }
     }
 

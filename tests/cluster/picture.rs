@@ -6,6 +6,7 @@ use rotunda_protocol::ask::Told;
 use rotunda_protocol::conversation::{Conversation, Listed, Mark};
 use rotunda_protocol::frame::{Answer, ServerFrame, Start};
 use rotunda_protocol::id::{ConversationId, TeammateId};
+use rotunda_protocol::item::Item;
 use rotunda_protocol::principal::Principal;
 use rotunda_protocol::push::{Access, CatchUp, ConversationPresence, Push};
 
@@ -83,7 +84,7 @@ impl Picture {
         state.gone.iter().for_each(|gone| self.lose(gone));
         state.conversations.iter().for_each(|listed| self.put(listed));
         state.marks.iter().for_each(|marked| self.mark(&marked.conversation, marked.mark));
-        state.items.iter().for_each(|item| self.put_item(&item.conversation, item.number));
+        self.put_items(&state.items);
         self.here = state.presence.here.iter().cloned().collect();
         let at = state.presence.conversations.iter();
         self.presence = at.map(|at| (at.conversation.clone(), at.clone())).collect();
@@ -92,7 +93,7 @@ impl Picture {
     fn apply_push(&mut self, push: &Push) {
         match push {
             Push::Conversation { conversation, .. } => self.put_row(conversation),
-            Push::Item { item } => self.put_item(&item.conversation, item.number),
+            Push::Item { item } => self.put_items(std::slice::from_ref(item)),
             Push::Gone { conversation } => self.lose(conversation),
             Push::Scope { access, .. } => self.set_access(access),
             Push::Mark(marked) => self.mark(&marked.conversation, marked.mark),
@@ -111,12 +112,10 @@ impl Picture {
             Told::List { rows, .. } => rows.iter().for_each(|row| self.put(row)),
             Told::Opened { row, items, presence } => {
                 self.put(row);
-                items.iter().for_each(|item| self.put_item(&item.conversation, item.number));
+                self.put_items(items);
                 self.presence.insert(presence.conversation.clone(), presence.clone());
             }
-            Told::History { items } => {
-                items.iter().for_each(|item| self.put_item(&item.conversation, item.number));
-            }
+            Told::History { items } => self.put_items(items),
             Told::Counts { .. } | Told::Access { .. } => {}
         }
     }
@@ -138,8 +137,10 @@ impl Picture {
         }
     }
 
-    fn put_item(&mut self, conversation: &ConversationId, number: u32) {
-        self.items.entry(conversation.clone()).or_default().insert(number);
+    fn put_items(&mut self, items: &[Item]) {
+        for item in items {
+            self.items.entry(item.conversation.clone()).or_default().insert(item.number);
+        }
     }
 
     fn lose(&mut self, conversation: &ConversationId) {
@@ -156,7 +157,9 @@ impl Picture {
         self.must_list |= more;
         let outside: Vec<_> =
             self.rows.values().filter(|row| !self.keeps(row)).map(|row| row.id.clone()).collect();
-        outside.iter().for_each(|id| self.lose(id));
+        for id in &outside {
+            self.lose(id);
+        }
     }
 
     fn keeps(&self, row: &Conversation) -> bool {

@@ -40,7 +40,8 @@ pub(super) struct Played {
 }
 
 impl Scene {
-    /// Watchers on every node (ben, who sees all, and one who sees less) and a writer on each.
+    /// Watchers on every node (ben, who sees all, and one who sees less), and two writers on each of the first two. A
+    /// third node only hears of what is written: who writes sees by that what others have written.
     pub(super) async fn begin(cluster: Cluster) -> Self {
         let [main, desk] = cluster.conversations().await;
         let (nodes, open) = (cluster.addresses(), [main.clone(), desk.clone()]);
@@ -50,7 +51,7 @@ impl Scene {
                 watchers.push(Watcher::start(&nodes, at, teammate, &open).await);
             }
         }
-        for at in 0..nodes.len() {
+        for at in 0..nodes.len().min(2) {
             writers.push(Writer::start(&nodes, at, ["ben", "ada"][at % 2], 2 * at, &main));
             writers.push(Writer::start(&nodes, at, "ben", 2 * at + 1, &desk));
         }
@@ -131,7 +132,7 @@ fn check_shown(log: &Log, watcher: &Watcher) {
     assert!(leaks.is_empty(), "{}: {leaks:?}", watcher.name);
     for (conversation, items) in &seen.picture.items {
         let (first, last) = (items.first().unwrap(), items.last().unwrap());
-        assert_eq!(items.len() as u32, last - first + 1, "{}: items of {conversation}", watcher.name);
+        assert_eq!(items.len(), (*first..=*last).count(), "{}: items of {conversation}", watcher.name);
         assert_eq!(seen.picture.rows[conversation].items, *last, "{}: {conversation}", watcher.name);
     }
 }

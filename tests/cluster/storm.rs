@@ -52,7 +52,7 @@ async fn b36_two_thousand_sessions_of_a_dead_node_are_caught_up_by_another_withi
     let (first, second) = (cluster.node(0).address, cluster.node(1).address);
     let connect = async |n: usize| {
         let teammate = format!("t{}", n % TEAMMATES);
-        let codec = if n % 2 == 0 { Codec::MessagePack } else { Codec::Json };
+        let codec = if n.is_multiple_of(2) { Codec::MessagePack } else { Codec::Json };
         let who = Who { organization: ORGANIZATION.into(), teammate, codec };
         let (line, welcome) = Line::open(first, &who, None, &[]).await.expect("there is room for it");
         let ServerFrame::Welcome { cursor, .. } = welcome else { panic!("{welcome:?}") };

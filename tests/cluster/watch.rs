@@ -105,7 +105,7 @@ impl Watcher {
         let seen = Arc::new(Mutex::new(seen));
         let (change, changed) = watch::channel(());
         let (tell, told) = mpsc::channel(64);
-        let codec = if at % 2 == 0 { Codec::MessagePack } else { Codec::Json };
+        let codec = if at.is_multiple_of(2) { Codec::MessagePack } else { Codec::Json };
         let who = Who { organization: ORGANIZATION.into(), teammate: teammate.into(), codec };
         let open = open.to_vec();
         let client =
