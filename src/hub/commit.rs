@@ -69,7 +69,8 @@ impl Keeper {
                 Tried::Lost(again) => match self.take_turn().await {
                     Ok(taken) => {
                         (turn, lost) = (taken, lost + 1);
-                        again
+                        // What has come while others had their turn goes along.
+                        again.into_iter().chain(self.take_more()).collect()
                     }
                     Err(error) => return self.fail(again, &error),
                 },

@@ -17,14 +17,16 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::Services;
 use super::cursor::Cursors;
 use super::follow::Reached;
+use super::joining::{Joined, NotJoined};
 use super::keeper::Keeper;
 use super::lease::{Lease, SharedLease};
 use super::peers::Peers;
 use super::registry::Key;
+use super::rooms::Rooms;
 use super::send_queue::SendQueue;
-use super::{Joined, NotJoined, Rooms, Services};
 use crate::bus::{Ear, Subscription, Topic, envelope};
 use crate::domain::event::Seq;
 use crate::domain::organization::Organization;
@@ -150,9 +152,9 @@ impl Room {
             lease: Arc::new(lease),
             shows_fresh: AtomicBool::new(true),
         });
-        let task = Keeper::new(room.clone(), rooms, hears);
+        let keeper = Keeper::new(room.clone(), rooms, waiting, hears);
         services.metrics.room_opened();
-        tokio::spawn(task.run(waiting));
+        tokio::spawn(keeper.run());
         Ok(room)
     }
 
