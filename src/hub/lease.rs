@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// How long a lease lasts: longer than a database takes to restart, and short enough to wait for.
 pub(super) const LEASE: Duration = Duration::from_secs(5);
@@ -52,6 +52,16 @@ impl Lease {
         until == FOREVER || self.millis(Instant::now() + time) < until
     }
 
+    /// Waits until it has run out.
+    pub(super) async fn lapsed(&self) {
+        while self.is_valid() {
+            match self.until.load(Ordering::Relaxed) {
+                FOREVER => std::future::pending().await,
+                until => sleep_until(self.origin + Duration::from_millis(until)).await,
+            }
+        }
+    }
+
     /// Everything that was durable at this time has been applied.
     pub(super) fn extend(&self, asked: Instant) {
         self.until.fetch_max(self.millis(asked + LEASE), Ordering::Relaxed);
@@ -86,6 +96,20 @@ mod tests {
         assert!(!lease.is_valid(), "an old confirmation confirms nothing now");
         fork.extend(Instant::now());
         assert!(fork.is_valid() && !lease.is_valid(), "each goes on by itself");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_the_end_of_a_lease_waits_for_as_long_as_it_is_extended() {
+        let (lease, began) = (Lease::none_yet(), Instant::now());
+        lease.lapsed().await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        lease.extend(began);
+        let extended = async {
+            tokio::time::sleep(LEASE / 2).await;
+            lease.extend(Instant::now());
+        };
+        tokio::join!(lease.lapsed(), extended);
+        assert_eq!(began.elapsed(), LEASE / 2 + LEASE);
     }
 
     #[tokio::test(start_paused = true)]
