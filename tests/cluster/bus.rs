@@ -5,12 +5,10 @@ use std::time::Duration;
 use rotunda_servers::redis::Redis;
 use tokio::time::Instant;
 
-use super::harness::Cluster;
+use super::harness::{Cluster, servers};
+use super::proxy::Proxy;
 use super::scene::Scene;
 use crate::support::practice::bayview;
-
-#[path = "../../src/bus/redis/tests/proxy.rs"]
-mod proxy;
 
 /// Without the bus, nodes read the log five times a second once they have noticed. The rest is for a busy machine.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(2);
@@ -60,10 +58,10 @@ async fn redis_may_freeze_and_go_on() {
 /// Redis no longer holds what a node wants to hear, has not said so, and everything else is well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subscription_lost_without_a_word_is_noticed_and_healed() {
-    let redis = Redis::start().unwrap();
-    let proxy = proxy::Proxy::to(redis.port()).await;
+    let (redis, postgres) = servers();
+    let proxy = Proxy::to(redis.port()).await;
     let through = vec![("ROTUNDA_BUS", redis.url_through(proxy.port))];
-    let cluster = Cluster::start_with(redis, &bayview(0), vec![vec![], vec![], through]).await;
+    let cluster = Cluster::start_with((redis, postgres), &bayview(0), vec![vec![], vec![], through]).await;
     cluster.delivers().await;
     let scene = Scene::begin(cluster).await;
     let lost = Instant::now();

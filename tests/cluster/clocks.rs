@@ -8,10 +8,9 @@ use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::Command;
 use rotunda_protocol::frame::{ServerFrame, Signal};
 use rotunda_protocol::push::TypingMode;
-use rotunda_servers::redis::Redis;
 use tokio::time::Instant;
 
-use super::harness::Cluster;
+use super::harness::{Cluster, servers};
 use super::scene::Scene;
 use super::watch::Watcher;
 use crate::support::Client;
@@ -35,7 +34,7 @@ async fn a_minute_apart() -> Cluster {
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
         ("DONT_FAKE_MONOTONIC", "1".into()),
     ];
-    let cluster = Cluster::start_with(Redis::start().unwrap(), &bayview(0), vec![vec![], ahead]).await;
+    let cluster = Cluster::start_with(servers(), &bayview(0), vec![vec![], ahead]).await;
     cluster.delivers().await;
     cluster
 }

@@ -8,10 +8,9 @@ use rotunda_protocol::command::Command;
 use rotunda_protocol::frame::{Answer, ClientFrame, ServerFrame, Signal};
 use rotunda_protocol::push::TypingMode;
 use rotunda_servers::free_port;
-use rotunda_servers::redis::Redis;
 use tokio::time::Instant;
 
-use super::harness::Cluster;
+use super::harness::{Cluster, servers};
 use super::scene::{Scene, converges};
 use super::watch::Watcher;
 use crate::support::practice::{MAIN, bayview, id};
@@ -74,8 +73,7 @@ async fn nodes_killed_in_the_middle_of_writing_lose_nothing_and_do_nothing_twice
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_node_answered_and_could_not_tell_before_it_died_is_known_everywhere() {
     let nowhere = vec![("ROTUNDA_BUS", format!("redis://127.0.0.1:{}", free_port().unwrap()))];
-    let redis = Redis::start().unwrap();
-    let mut cluster = Cluster::start_with(redis, &bayview(0), vec![nowhere, vec![], vec![]]).await;
+    let mut cluster = Cluster::start_with(servers(), &bayview(0), vec![nowhere, vec![], vec![]]).await;
     let conversation = cluster.receive(MAIN, "+14155550999").await;
     let nodes = cluster.addresses();
     let watchers = [Watcher::start(&nodes, 1, "cyd", &[]).await, Watcher::start(&nodes, 2, "dee", &[]).await];

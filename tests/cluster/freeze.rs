@@ -8,10 +8,9 @@ use rotunda_protocol::ask::Ask;
 use rotunda_protocol::command::Command;
 use rotunda_protocol::frame::{ClientFrame, ServerFrame};
 use rotunda_protocol::id::ConversationId;
-use rotunda_servers::redis::Redis;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::harness::Cluster;
+use super::harness::{Cluster, servers};
 use super::scene::Scene;
 use super::told::{Shown, shown};
 use super::watch::Watcher;
@@ -115,8 +114,7 @@ async fn drain(client: &mut Client, conversation: &ConversationId) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b3_what_waits_in_a_frozen_node_for_a_slow_reader_is_not_delivered_when_it_wakes() {
     let patient = vec![("ROTUNDA_QUEUE_BYTES_MAX", "16777216".into())];
-    let redis = Redis::start().unwrap();
-    let cluster = Cluster::start_with(redis, &bayview(0), vec![vec![], patient]).await;
+    let cluster = Cluster::start_with(servers(), &bayview(0), vec![vec![], patient]).await;
     cluster.delivers().await;
     let desk = cluster.receive(DESK, "mara@example.org").await;
     let mut cyd = cluster.node(1).session_with_little_room("cyd").await;

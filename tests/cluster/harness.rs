@@ -30,17 +30,25 @@ pub(super) struct Cluster {
 /// What a node is told, in its environment.
 pub(super) type Settings = Vec<(&'static str, String)>;
 
+/// What nodes share.
+pub(super) fn servers() -> (Redis, Postgres) {
+    (Redis::start().unwrap(), Postgres::start_with(Flush::Never).unwrap())
+}
+
 impl Cluster {
     /// This many nodes that hear each other, with the practice.
     pub(super) async fn start(nodes: usize) -> Self {
-        let cluster = Self::start_with(Redis::start().unwrap(), &bayview(0), vec![vec![]; nodes]).await;
+        let cluster = Self::start_with(servers(), &bayview(0), vec![vec![]; nodes]).await;
         cluster.delivers().await;
         cluster
     }
 
-    /// Nodes on a database of their own, each told something more.
-    pub(super) async fn start_with(redis: Redis, practice: &NewOrganization, more: Vec<Settings>) -> Self {
-        let postgres = Postgres::start_with(Flush::Never).unwrap();
+    /// Nodes on these servers, each told something more.
+    pub(super) async fn start_with(
+        (redis, postgres): (Redis, Postgres),
+        practice: &NewOrganization,
+        more: Vec<Settings>,
+    ) -> Self {
         let store = [("ROTUNDA_STORE", postgres.url("rotunda"))];
         Self::start_on(redis, Some(postgres), &store, practice, more).await
     }

@@ -43,11 +43,16 @@ impl Scene {
     /// Watchers on every node (ben, who sees all, and one who sees less), and two writers on each of the first two. A
     /// third node only hears of what is written: who writes sees by that what others have written.
     pub(super) async fn begin(cluster: Cluster) -> Self {
+        Self::begin_with(cluster, ["cyd", "dee", "eve"]).await
+    }
+
+    /// The same, and who sees less on which node.
+    pub(super) async fn begin_with(cluster: Cluster, less: [&str; 3]) -> Self {
         let [main, desk] = cluster.conversations().await;
         let (nodes, open) = (cluster.addresses(), [main.clone(), desk.clone()]);
         let (mut watchers, mut writers) = (Vec::new(), Vec::new());
         for at in 0..nodes.len() {
-            for teammate in ["ben", ["cyd", "dee", "eve"][at % 3]] {
+            for teammate in ["ben", less[at % 3]] {
                 watchers.push(Watcher::start(&nodes, at, teammate, &open).await);
             }
         }

@@ -9,10 +9,9 @@ use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::Command;
 use rotunda_protocol::frame::{ServerFrame, Start};
 use rotunda_protocol::id::ConversationId;
-use rotunda_servers::redis::Redis;
 use tokio::time::{Instant, sleep};
 
-use super::harness::Cluster;
+use super::harness::{Cluster, servers};
 use super::line::{Line, Who};
 use crate::support::practice::{MAIN, ORGANIZATION, bayview};
 
@@ -43,7 +42,7 @@ async fn back(node: SocketAddr, away: Away) -> (Line, ServerFrame) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b36_two_thousand_sessions_of_a_dead_node_are_caught_up_by_another_within_seconds() {
     let practice = bayview(TEAMMATES);
-    let mut cluster = Cluster::start_with(Redis::start().unwrap(), &practice, vec![vec![], vec![]]).await;
+    let mut cluster = Cluster::start_with(servers(), &practice, vec![vec![], vec![]]).await;
     cluster.delivers().await;
     let mut conversations = Vec::new();
     for n in 0..CONVERSATIONS {

@@ -113,9 +113,10 @@ impl Author {
                 }
                 Ok(Some(Answer::Refused { retry: true, .. })) => sleep(PACE).await,
                 Ok(Some(other)) => panic!("{body}: {other:?}"),
-                Ok(None) | Err(_) => self.line = None,
+                Ok(None) | Err(_) => {}
             }
-            (again, self.at) = (true, self.at + 1);
+            (self.line, self.at) = (None, self.at + 1);
+            again = true;
         }
     }
 
