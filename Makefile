@@ -6,7 +6,7 @@ LISTEN ?= 127.0.0.1:4400
 DATA ?= rotunda-demo
 
 # Debian packages that the tests need: they start servers of their own.
-PACKAGES := redis-server postgresql
+PACKAGES := redis-server postgresql faketime
 
 .PHONY: help run test measure packages lint unit
 

@@ -125,7 +125,7 @@ impl Keeper {
     /// Another node was first. Waits until no other can be, and applies what they did.
     async fn take_turn(&mut self) -> Result<Option<Box<dyn Turn>>, StoreError> {
         self.room.services.metrics.lost_place();
-        let turn = self.room.services.store.turn(&self.room.organization).await?;
+        let turn = self.while_current(self.room.services.store.turn(&self.room.organization)).await?;
         self.follow().await?;
         Ok(turn)
     }
@@ -149,8 +149,8 @@ impl Keeper {
             asked_conversations: needs.conversations.iter().cloned().collect(),
             asked_threads: needs.threads.iter().cloned().collect(),
         };
-        let found = self.room.services.store.find(&self.room.organization, needs).await?;
-        brought.add(found);
+        let found = self.room.services.store.find(&self.room.organization, needs);
+        brought.add(self.while_current(found).await?);
         Ok(brought)
     }
 
@@ -174,8 +174,8 @@ impl Keeper {
         };
         let began = Instant::now();
         let appended = match turn {
-            Some(turn) => turn.append(batch).await,
-            None => self.room.services.store.append(batch).await,
+            Some(turn) => self.while_current(turn.append(batch)).await,
+            None => self.while_current(self.room.services.store.append(batch)).await,
         };
         self.room.services.metrics.committed(count, began.elapsed());
         appended

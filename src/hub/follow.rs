@@ -127,7 +127,8 @@ impl Keeper {
         }
         loop {
             let store = &self.room.services.store;
-            let news = store.events(&self.room.organization, self.organization.seq(), FOLLOW_MAX).await?;
+            let news = store.events(&self.room.organization, self.organization.seq(), FOLLOW_MAX);
+            let news = self.while_current(news).await?;
             if news.is_empty() {
                 return Ok(());
             }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use rotunda_protocol::Millis;
+use tokio::time::sleep;
 
 use crate::clock;
 
@@ -58,6 +59,15 @@ impl Lease {
         }
     }
 
+    /// Waits until it has run out.
+    pub(super) async fn lapsed(&self) {
+        let Self::Until(until) = self else { return std::future::pending().await };
+        while self.is_valid() {
+            let left = until.load(Ordering::Relaxed) - Moment::now().0;
+            sleep(Duration::from_millis(left.max(1).unsigned_abs())).await;
+        }
+    }
+
     /// Everything that was durable at this time has been applied. True if somebody may have found the lease run out
     /// before this.
     pub(super) fn extend(&self, asked: Moment) -> bool {
@@ -95,6 +105,21 @@ mod tests {
         assert!(!lease.extend(ago(LEASE)), "nobody has found it run out since");
         assert!(lease.is_valid(), "and what was confirmed since stays so");
         assert!(lease.fork().is_valid());
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_end_of_a_lease_waits_for_as_long_as_it_is_extended() {
+        let lease = Lease::none_yet();
+        lease.lapsed().await;
+        let nearly = |left| ago(LEASE - Duration::from_millis(left));
+        lease.extend(nearly(30));
+        let extended = async {
+            assert!(lease.is_valid());
+            lease.extend(nearly(80));
+        };
+        let began = Moment::now();
+        tokio::join!(lease.lapsed(), extended);
+        assert!(!lease.is_valid() && Moment::now().0 - began.0 >= 70);
     }
 
     #[test]
