@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod node;
 pub(crate) mod practice;
+pub(crate) mod program;
 
 pub(crate) use client::Client;
 pub(crate) use node::{Node, TestNode};
