@@ -8,6 +8,7 @@ mod support;
 
 mod access;
 mod back_office;
+mod cluster;
 mod command_line;
 mod connections;
 mod conversations;
