@@ -59,7 +59,8 @@ async fn a_cluster_shows_one_inbox_on_every_node_and_leaves_nothing_behind() {
 
 /// All processes that a process has started, and that those have.
 fn descendants(process: u32) -> Vec<u32> {
-    let parents: HashMap<u32, u32> = fs::read_dir("/proc").unwrap().flatten().filter_map(parent).collect();
+    let parents: HashMap<u32, u32> =
+        fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| parent(&entry)).collect();
     let is_below = |pid: &u32| {
         let mut above = parents.get(pid);
         while let Some(pid) = above.filter(|pid| **pid != process) {
@@ -71,7 +72,7 @@ fn descendants(process: u32) -> Vec<u32> {
 }
 
 /// A process and its parent, unless the entry is no process or one that has just ended.
-fn parent(entry: fs::DirEntry) -> Option<(u32, u32)> {
+fn parent(entry: &fs::DirEntry) -> Option<(u32, u32)> {
     let pid = entry.file_name().to_str()?.parse().ok()?;
     let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
     // After the program's name, which may have any characters: the state, then the parent.

@@ -1,4 +1,4 @@
-//! A balancer in front of the nodes: HAProxy, if it is installed. Connections go to the node with the fewest, and none
+//! A balancer in front of the nodes: `haproxy`, if it is installed. Connections go to the node with the fewest, and none
 //! to one that does not say it is ready.
 
 use std::fmt::Write;
@@ -29,7 +29,7 @@ defaults
   retries 3
   option redispatch 1
   option httpchk GET /readyz
-  default-server check inter 500ms fall 2 rise 1
+  default-server check inter 500ms fall 1 rise 1
 
 listen rotunda
   balance leastconn

@@ -1,5 +1,5 @@
 //! A cluster to try out: three nodes that share a Postgres and a Redis, with the demo's practice on them and, where
-//! HAProxy is installed, a balancer in front. Everything is on free ports of this machine and in a temporary folder.
+//! `haproxy` is installed, a balancer in front. Everything is on free ports of this machine and in a temporary folder.
 //!
 //! `make cluster` builds it and runs it until Ctrl-C. A node or the Redis may be killed: that is what several nodes are
 //! for. It is started again after a while, as whatever watches over real ones would. Nothing goes on without the

@@ -59,7 +59,9 @@ pub(crate) async fn measure(run: &str, nodes: &[Node; 2], load: Load) -> anyhow:
     let mut meant = pace(load.events_per_second, count, load.organizations * each).into_iter();
     let mut turns: Vec<Vec<Meant>> = (0..load.organizations).map(|_| Vec::new()).collect();
     for _ in 0..each {
-        turns.iter_mut().for_each(|turn| turn.extend(meant.next()));
+        for turn in &mut turns {
+            turn.extend(meant.next());
+        }
     }
     let events = count as usize / load.organizations;
     let work = practices.iter().zip(turns).zip(on_a).zip(on_b).map(|(((practice, turns), on_a), on_b)| {

@@ -72,7 +72,8 @@ pub(crate) async fn measure(run: &str, nodes: &[Node; 2], load: Load) -> anyhow:
         ensure!(others.try_join_next().is_none(), "a session of somebody else has ended");
     }
     seen.after_notice = watched.stream.after_notice;
-    seen.frames_per_second = watched.stream.frames as f64 / (began.elapsed() - away).as_secs_f64();
+    let there = began.elapsed().saturating_sub(away);
+    seen.frames_per_second = f64::from(watched.stream.frames) / there.as_secs_f64();
     Ok(seen)
 }
 
@@ -104,7 +105,7 @@ struct Stream {
     /// As far as they were told, they may see it.
     may: bool,
     /// Frames of it.
-    frames: usize,
+    frames: u32,
     last: Option<Instant>,
     after_notice: usize,
 }
