@@ -27,14 +27,22 @@ pub struct Settings {
     pub password: Option<String>,
     /// It is reached over TLS only, with a certificate by an authority of its own.
     pub tls: bool,
-    /// It is to be a member of a cluster, whose members talk to each other on such a port.
-    pub cluster_port: Option<u16>,
+}
+
+/// What a member of a cluster has more.
+#[derive(Debug)]
+struct Member {
+    /// The port that the members talk to each other on.
+    port: u16,
+    /// Where the certificates of all members are.
+    certificates: PathBuf,
 }
 
 /// A Redis server that keeps nothing. Ends when it is dropped.
 #[derive(Debug)]
 pub struct Redis {
     settings: Settings,
+    member: Option<Member>,
     port: u16,
     process: Process,
     folder: TempDir,
@@ -52,9 +60,13 @@ impl Redis {
         if settings.tls {
             make_certificates(folder.path())?;
         }
+        Self::start_in(folder, settings, None)
+    }
+
+    fn start_in(folder: TempDir, settings: Settings, member: Option<Member>) -> io::Result<Self> {
         let port = free_port()?;
-        let process = launch(&settings, port, folder.path())?;
-        let mut redis = Self { settings, port, process, folder };
+        let process = launch(&settings, member.as_ref(), port, folder.path())?;
+        let mut redis = Self { settings, member, port, process, folder };
         redis.until_it_answers()?;
         Ok(redis)
     }
@@ -79,7 +91,8 @@ impl Redis {
 
     /// The authority that its certificate is by, when it has one.
     pub fn authority(&self) -> PathBuf {
-        self.folder.path().join(AUTHORITY)
+        let certificates = self.member.as_ref().map_or(self.folder.path(), |member| &member.certificates);
+        certificates.join(AUTHORITY)
     }
 
     /// Its process, to look at.
@@ -94,7 +107,7 @@ impl Redis {
 
     /// Starts it again where it was, and waits until it answers.
     pub fn restart(&mut self) -> io::Result<()> {
-        self.process = launch(&self.settings, self.port, self.folder.path())?;
+        self.process = launch(&self.settings, self.member.as_ref(), self.port, self.folder.path())?;
         self.until_it_answers()
     }
 
@@ -130,25 +143,34 @@ impl Redis {
     }
 }
 
+impl Settings {
+    /// What comes before the host in a URL.
+    fn user(&self) -> String {
+        self.password.as_ref().map(|password| format!(":{password}@")).unwrap_or_default()
+    }
+}
+
 /// Starts the process.
-fn launch(settings: &Settings, port: u16, folder: &Path) -> io::Result<Process> {
+fn launch(settings: &Settings, member: Option<&Member>, port: u16, folder: &Path) -> io::Result<Process> {
     let mut command = Command::new("redis-server");
     command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--loglevel", "warning"]);
     command.arg("--dir").arg(folder);
     let port = port.to_string();
     if settings.tls {
         command.args(["--port", "0", "--tls-port", &port, "--tls-auth-clients", "no"]);
-        command.arg("--tls-ca-cert-file").arg(folder.join(AUTHORITY));
-        command.arg("--tls-cert-file").arg(folder.join(CERTIFICATE));
-        command.arg("--tls-key-file").arg(folder.join(KEY));
+        let certificates = member.map_or(folder, |member| &member.certificates);
+        command.arg("--tls-ca-cert-file").arg(certificates.join(AUTHORITY));
+        command.arg("--tls-cert-file").arg(certificates.join(CERTIFICATE));
+        command.arg("--tls-key-file").arg(certificates.join(KEY));
     } else {
         command.args(["--port", &port]);
     }
     if let Some(password) = &settings.password {
         command.args(["--requirepass", password]);
     }
-    if let Some(cluster_port) = settings.cluster_port {
-        command.args(["--cluster-enabled", "yes", "--cluster-port", &cluster_port.to_string()]);
+    if let Some(member) = member {
+        command.args(["--cluster-enabled", "yes", "--cluster-port", &member.port.to_string()]);
+        command.args(["--tls-cluster", if settings.tls { "yes" } else { "no" }]);
         // The shortest that a busy machine keeps to: how soon the others notice that one is gone.
         command.args(["--cluster-node-timeout", "2000"]);
     }
@@ -172,16 +194,16 @@ mod tests {
 
     #[test]
     fn a_server_may_want_a_password_and_tls() {
-        let settings = Settings { password: Some("hush".into()), tls: true, ..Settings::default() };
+        let settings = Settings { password: Some("hush".into()), tls: true };
         let redis = Redis::start_with(settings).unwrap();
         assert_eq!(redis.url(), format!("rediss://:hush@127.0.0.1:{}", redis.port()));
         assert_eq!(redis.command(&["PING"]).unwrap(), "PONG");
     }
 
     #[test]
-    fn a_cluster_serves_every_slot() {
-        let cluster = RedisCluster::start().unwrap();
-        assert!(cluster.url().starts_with("redis+cluster://127.0.0.1:"));
+    fn a_cluster_serves_every_slot_over_tls_too() {
+        let cluster = RedisCluster::start_with(&Settings { tls: true, ..Settings::default() }).unwrap();
+        assert!(cluster.url().starts_with("rediss+cluster://127.0.0.1:"));
         for node in cluster.nodes() {
             assert!(node.command(&["CLUSTER", "INFO"]).unwrap().contains("cluster_slots_ok:16384"));
         }

@@ -1,5 +1,5 @@
-//! What nodes say to each other, as bytes: a version, then MessagePack with named fields. Two releases may meet on
-//! the bus, so what a node cannot read it looks up in the log; it never guesses.
+//! What nodes say to each other, as bytes: a version, who says it, then MessagePack with named fields. Two releases
+//! may meet on the bus, so what a node cannot read it looks up in the log; it never guesses.
 
 use bytes::Bytes;
 use rotunda_protocol::id::OrganizationId;
@@ -33,8 +33,6 @@ pub struct News<E> {
 pub struct Said {
     /// As in [`News`].
     pub epoch: u64,
-    /// Which node.
-    pub by: NodeId,
     /// Higher than in anything that it said before.
     pub number: u64,
     /// Who is where; none if the node no longer has the organization in memory.
@@ -47,9 +45,7 @@ pub struct Said {
 pub enum Note {
     /// Say when you have applied this.
     Confirm {
-        /// Who asks.
-        from: NodeId,
-        /// Its number of the question.
+        /// The number of the question.
         question: u64,
         /// Of which organization …
         organization: OrganizationId,
@@ -58,8 +54,6 @@ pub enum Note {
     },
     /// It is so.
     Confirmed {
-        /// Who says so.
-        by: NodeId,
         /// The number of the question.
         question: u64,
         /// How many sessions lost something by it; none if the node does not have the organization in memory.
@@ -76,35 +70,54 @@ pub enum Unreadable {
     /// Nothing that is known.
     #[error("{0}")]
     Content(#[from] rmp_serde::decode::Error),
-    /// Nothing at all.
-    #[error("it is empty")]
-    Empty,
+    /// Not even who says it.
+    #[error("it is cut short")]
+    Cut,
+    /// From something that is no node.
+    #[error("its sender has no name: {0}")]
+    Name(std::str::Utf8Error),
 }
 
 /// A batch that became durable; without its events if they are too large.
-pub fn news<E: Serialize>(mut news: News<E>) -> Bytes {
-    let bytes = encode(&news);
+pub fn news<E: Serialize>(from: &NodeId, mut news: News<E>) -> Bytes {
+    let bytes = encode(from, &news);
     if bytes.len() <= EVENTS_BYTES_MAX {
         return bytes;
     }
     news.events.clear();
-    encode(&news)
+    encode(from, &news)
 }
 
-/// A message as bytes.
-pub fn encode<M: Serialize>(message: &M) -> Bytes {
-    let mut bytes = vec![VERSION];
+/// A node's message as bytes.
+pub fn encode<M: Serialize>(from: &NodeId, message: &M) -> Bytes {
+    let from = from.as_str().as_bytes();
+    let length = u8::try_from(from.len()).expect("a node's name is short");
+    let mut bytes = vec![VERSION, length];
+    bytes.extend_from_slice(from);
     let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map();
     message.serialize(&mut serializer).expect("messages can always be encoded");
     bytes.into()
 }
 
-/// A message from its bytes.
-pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Unreadable> {
+/// A node's message from its bytes, and whose it is.
+pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<(NodeId, M), Unreadable> {
     match bytes {
-        [VERSION, message @ ..] => Ok(rmp_serde::from_slice(message)?),
+        [VERSION, length, rest @ ..] => {
+            let (from, message) = rest.split_at_checked(usize::from(*length)).ok_or(Unreadable::Cut)?;
+            let from = std::str::from_utf8(from).map_err(Unreadable::Name)?;
+            Ok((NodeId::new(from), rmp_serde::from_slice(message)?))
+        }
+        [] | [VERSION] => Err(Unreadable::Cut),
         [other, ..] => Err(Unreadable::Version(*other)),
-        [] => Err(Unreadable::Empty),
+    }
+}
+
+/// Whether a message is this node's own. Nothing but its beginning is looked at.
+pub fn is_from(node: &NodeId, bytes: &[u8]) -> bool {
+    let name = node.as_str().as_bytes();
+    match bytes {
+        [VERSION, length, rest @ ..] => usize::from(*length) == name.len() && rest.starts_with(name),
+        _ => false,
     }
 }
 
@@ -116,6 +129,10 @@ mod tests {
     use super::*;
     use crate::domain::event::{Change, Event};
 
+    fn node() -> NodeId {
+        NodeId::new("n1")
+    }
+
     fn event(tag: &str) -> Event {
         Event { at: 7, by: Actor::Contact, changes: vec![Change::Tag { name: tag.into() }] }
     }
@@ -123,16 +140,19 @@ mod tests {
     #[test]
     fn news_read_back() {
         let events = [event("urgent"), event("new")];
-        let told = news(News { epoch: 9, after: Seq(3), head: Seq(5), events: events.iter().collect() });
-        let heard: News<Event> = decode(&told).unwrap();
+        let told =
+            news(&node(), News { epoch: 9, after: Seq(3), head: Seq(5), events: events.iter().collect() });
+        let (from, heard): (_, News<Event>) = decode(&told).unwrap();
+        assert_eq!(from, node());
         assert_eq!(heard, News { epoch: 9, after: Seq(3), head: Seq(5), events: events.into() });
+        assert!(is_from(&node(), &told) && !is_from(&NodeId::new("n2"), &told) && !is_from(&node(), b"\x01"));
     }
 
     #[test]
     fn what_is_too_large_is_left_to_the_log() {
         let events = vec![event(&"x".repeat(EVENTS_BYTES_MAX))];
-        let heard: News<Event> =
-            decode(&news(News { epoch: 9, after: Seq(3), head: Seq(4), events })).unwrap();
+        let told = news(&node(), News { epoch: 9, after: Seq(3), head: Seq(4), events });
+        let (_, heard): (_, News<Event>) = decode(&told).unwrap();
         assert_eq!(heard, News { epoch: 9, after: Seq(3), head: Seq(4), events: vec![] });
     }
 
@@ -142,28 +162,24 @@ mod tests {
             "epoch": 9, "after": 3, "head": 4,
             "events": [{ "at": 7, "by": "contact", "changes": [{ "change": "moon_phase", "phase": 1 }] }],
         });
-        let told = encode(&unknown);
+        let told = encode(&node(), &unknown);
         assert!(matches!(decode::<News<Event>>(&told), Err(Unreadable::Content(_))));
         let mut newer = told.to_vec();
         newer[0] = VERSION + 1;
         assert!(matches!(decode::<News<Event>>(&newer), Err(Unreadable::Version(_))));
-        assert!(matches!(decode::<News<Event>>(&[]), Err(Unreadable::Empty)));
-        for garbage in [&[VERSION][..], &[VERSION, 0xc1], b"\x01hello", &[0xff; 40]] {
+        for cut in [&[][..], &[VERSION], &[VERSION, 3, b'n']] {
+            assert!(matches!(decode::<News<Event>>(cut), Err(Unreadable::Cut)));
+        }
+        for garbage in [&[VERSION, 1, 0xff, 0][..], &[VERSION, 0, 0xc1], b"\x01hello", &[0xff; 40]] {
             assert!(decode::<News<Event>>(garbage).is_err());
         }
     }
 
     #[test]
     fn notes_read_back() {
-        let confirm = Note::Confirm {
-            from: NodeId::new("a"),
-            question: 1,
-            organization: "o".parse().unwrap(),
-            seq: Seq(4),
-        };
-        let confirmed = Note::Confirmed { by: NodeId::new("b"), question: 1, sessions: Some(2) };
-        for note in [confirm, confirmed] {
-            assert_eq!(decode::<Note>(&encode(&note)).unwrap(), note);
+        let confirm = Note::Confirm { question: 1, organization: "o".parse().unwrap(), seq: Seq(4) };
+        for note in [confirm, Note::Confirmed { question: 1, sessions: Some(2) }] {
+            assert_eq!(decode::<Note>(&encode(&node(), &note)).unwrap(), (node(), note));
         }
     }
 }

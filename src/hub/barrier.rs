@@ -104,8 +104,7 @@ async fn wait(
         lapse(&mut awaited, revoked);
         for node in awaited.keys() {
             let (organization, seq) = (loss.organization.clone(), loss.seq);
-            let note =
-                Note::Confirm { from: peers.node.clone(), question: question.number, organization, seq };
+            let note = Note::Confirm { question: question.number, organization, seq };
             peers.tell(node, &note);
         }
         let again = Instant::now() + ASK_AGAIN;

@@ -1,6 +1,7 @@
 //! Commands that wait together are decided together and committed together. Nothing is sent, answered or
 //! published before the log has it durably.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
@@ -68,7 +69,8 @@ impl Keeper {
                 Tried::Lost(again) => match self.take_turn().await {
                     Ok(taken) => {
                         (turn, lost) = (taken, lost + 1);
-                        again
+                        // What has come while others had their turn goes along.
+                        again.into_iter().chain(self.take_more()).collect()
                     }
                     Err(error) => return self.fail(again, &error),
                 },
@@ -83,8 +85,15 @@ impl Keeper {
             Ok(brought) => brought,
             Err(error) => return Tried::Failed(waiting, error),
         };
-        if brought.head > self.organization.seq() {
-            return Tried::Lost(waiting);
+        match brought.head.cmp(&self.organization.seq()) {
+            Ordering::Equal => {}
+            Ordering::Greater => return Tried::Lost(waiting),
+            Ordering::Less => {
+                // What was told to everybody is gone: an older copy of the database has taken its place.
+                self.following.lost = true;
+                let lost = StoreError::Corrupt("the log ends before what was read from it".into());
+                return Tried::Failed(waiting, lost);
+            }
         }
         let (decided, rest) = decide_all(&mut brought, waiting);
         match self.append(&decided, turn).await {
@@ -168,7 +177,7 @@ impl Keeper {
         let events: Vec<&Event> = decided.iter().filter_map(|d| d.event.as_ref()).map(|(e, _)| e).collect();
         if !events.is_empty() {
             let news = News { epoch: cursors.epoch(), after: self.organization.seq(), head, events };
-            peers.bus.publish(&Topic::Log(self.room.organization.clone()), envelope::news(news));
+            peers.bus.publish(&Topic::Log(self.room.organization.clone()), envelope::news(&peers.node, news));
         }
     }
 

@@ -33,7 +33,8 @@ pub(super) struct Following {
     pub look_at: Option<Instant>,
     waiting: Vec<Reached>,
     losses: VecDeque<(Seq, u32)>,
-    /// The log holds what this release cannot read: the room has to be made anew from rows.
+    /// The log is not what the room was made from, or holds what this release cannot read: the room has to be made
+    /// anew from rows.
     pub lost: bool,
 }
 
@@ -58,7 +59,7 @@ impl Keeper {
     /// News from the bus. Late and doubled ones are known; after a gap the log is read.
     pub(super) fn hear(&mut self, message: &Bytes) {
         let news: News<Event> = match envelope::decode(message) {
-            Ok(news) => news,
+            Ok((_, news)) => news,
             Err(error) => {
                 tracing::debug!(%error, "news that cannot be read; the log is asked");
                 return self.look_soon();

@@ -12,10 +12,12 @@ use tokio::time::Instant;
 use super::cursor::Cursors;
 use super::fanout::{self, Committed, Outcome};
 use super::follow::Following;
+use super::joining::{Joined, NotJoined};
 use super::registry::{Key, OPEN_MAX, Registry};
 use super::report::Reporting;
 use super::room::{Input, Join, Pending, Room, View};
-use super::{Joined, NotJoined, Rooms, wire};
+use super::rooms::Rooms;
+use super::wire;
 use crate::bus::Subscription;
 use crate::domain::audience;
 use crate::domain::event::Event;
@@ -45,13 +47,19 @@ pub(super) struct Keeper {
     /// Its sessions.
     pub registry: Registry,
     rooms: Rooms,
+    inputs: mpsc::Receiver<Input>,
     empty_since: Instant,
     /// By what it hears of other nodes.
     _hears: Vec<Subscription>,
 }
 
 impl Keeper {
-    pub(super) fn new(room: Arc<Room>, rooms: Rooms, hears: Vec<Subscription>) -> Self {
+    pub(super) fn new(
+        room: Arc<Room>,
+        rooms: Rooms,
+        inputs: mpsc::Receiver<Input>,
+        hears: Vec<Subscription>,
+    ) -> Self {
         let view = room.view();
         Self {
             organization: view.organization.clone(),
@@ -62,36 +70,45 @@ impl Keeper {
             reporting: Reporting::default(),
             registry: Registry::default(),
             rooms,
+            inputs,
             empty_since: Instant::now(),
             _hears: hears,
             room,
         }
     }
 
-    pub(super) async fn run(mut self, mut waiting: mpsc::Receiver<Input>) {
+    pub(super) async fn run(mut self) {
         let mut inputs = Vec::new();
         loop {
+            let idle = self.room.services.limits.room_idle;
+            let (due, end) = (self.next_due(), self.registry.is_empty().then_some(self.empty_since + idle));
             tokio::select! {
                 biased;
-                _ = waiting.recv_many(&mut inputs, BATCH_MAX) => {
+                _ = self.inputs.recv_many(&mut inputs, BATCH_MAX) => {
                     let commands = self.take(inputs.drain(..));
                     self.keep_up().await;
                     self.commit(commands).await;
                 }
-                () = sleep_until(self.next_due()) => {}
-                () = tokio::time::sleep_until(self.empty_since + self.room.services.limits.room_idle),
-                    if self.registry.is_empty() => break,
+                () = sleep_until(due) => {}
+                () = sleep_until(end) => break,
             }
             self.keep_up().await;
             self.do_what_is_due();
             if self.following.lost {
-                tracing::error!("the log holds what this release cannot read; sessions start anew from rows");
+                tracing::error!("the log cannot be followed; sessions start anew from rows");
                 break;
             }
         }
         // Whoever still sends to this room finds it closed, and opens it anew.
         self.rooms.forget(&self.room);
-        waiting.close();
+        self.inputs.close();
+    }
+
+    /// Takes what waits now, and returns the commands.
+    pub(super) fn take_more(&mut self) -> Vec<Pending> {
+        let waiting = std::iter::from_fn(|| self.inputs.try_recv().ok());
+        let inputs: Vec<_> = waiting.take(BATCH_MAX).collect();
+        self.take(inputs.into_iter())
     }
 
     /// Does what can be done at once, and returns the commands.

@@ -78,9 +78,9 @@ mod tests {
         lease.extend(asked);
         assert!(lease.is_valid() && !lease.lasts(LEASE / 2));
         let fork = lease.fork();
-        tokio::time::advance(LEASE / 2 - Duration::from_millis(1)).await;
+        tokio::time::advance(LEASE * 49 / 100).await;
         assert!(lease.is_valid() && fork.is_valid());
-        tokio::time::advance(Duration::from_millis(1)).await;
+        tokio::time::advance(LEASE / 100).await;
         assert!(!lease.is_valid() && !fork.is_valid());
         lease.extend(asked);
         assert!(!lease.is_valid(), "an old confirmation confirms nothing now");

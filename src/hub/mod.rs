@@ -3,8 +3,10 @@
 //! A room is one organization; its task decides, commits, and fans out. Everything that reads does so from the
 //! room's newest snapshot, in the reader's own task, so that ten thousand who list at once never hold up a room.
 
+mod joining;
 mod keeper;
 mod room;
+mod rooms;
 
 mod attendance;
 mod commit;
@@ -35,27 +37,23 @@ pub mod send_queue;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use dashmap::DashMap;
 use rotunda_protocol::ask::{Ask, Told};
-use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::{Command, Outcome};
-use rotunda_protocol::frame::{Cursor, Ref};
-use rotunda_protocol::id::{ConversationId, OrganizationId, SessionId, TeammateId};
+use rotunda_protocol::frame::Ref;
+use rotunda_protocol::id::{OrganizationId, TeammateId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
-use tokio::sync::{OnceCell, mpsc, oneshot};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::oneshot;
 
+pub use self::joining::{Joining, NotJoined};
 use self::peers::Peers;
-use self::place::Place;
-use self::registry::Key;
-use self::room::{Input, Join, Pending, Room};
+use self::pulse::Pulse;
+use self::room::{Input, Pending, Room};
+use self::rooms::Rooms;
 pub use self::seat::Seat;
-use self::send_queue::SendQueue;
 use crate::bus::SharedBus;
 use crate::domain::event::Seq;
 use crate::domain::node::NodeId;
@@ -88,85 +86,13 @@ pub struct Cluster {
     pub bus: SharedBus,
 }
 
-/// The rooms that are open or opening.
-#[derive(Clone, Default)]
-pub struct Rooms(Arc<DashMap<OrganizationId, Arc<OnceCell<Arc<Room>>>>>);
-
 /// All rooms of this process. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub {
     rooms: Rooms,
     services: Arc<Services>,
-    /// Ends the pulse of a node among others, if this is one.
-    pulse: Arc<Mutex<Option<(CancellationToken, JoinHandle<()>)>>>,
-}
-
-/// A session that wants to join its organization.
-pub struct Joining {
-    /// The session.
-    pub session: SessionId,
-    /// Whose it is, by its token.
-    pub teammate: TeammateId,
-    /// What it runs on.
-    pub device: Option<String>,
-    /// How it wants its frames encoded.
-    pub codec: Codec,
-    /// Where its frames go.
-    pub queue: Arc<SendQueue>,
-    /// Where it resumes.
-    pub cursor: Option<Cursor>,
-    /// The conversations it has open.
-    pub open: Vec<ConversationId>,
-}
-
-/// A room has given a session its place. Whoever drops it unused gives the place back.
-struct Joined {
-    key: Key,
-    room: Option<mpsc::Sender<Input>>,
-}
-
-impl Joined {
-    /// The place is taken: whoever takes it gives it back.
-    fn take(mut self) -> Key {
-        self.room = None;
-        self.key
-    }
-}
-
-impl Drop for Joined {
-    fn drop(&mut self) {
-        if let Some(room) = &self.room {
-            room::leave(room, self.key);
-        }
-    }
-}
-
-/// Why a session may not join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotJoined {
-    /// There is no such organization, or the subject is no active teammate of it. Not told apart on purpose.
-    Unknown,
-    /// The teammate has as many sessions here as one may have.
-    TooManySessions,
-    /// The store did not answer, or the room is too busy.
-    Unavailable,
-}
-
-impl Rooms {
-    /// All that are open, or opening.
-    fn all(&self) -> Vec<(OrganizationId, Option<Arc<Room>>)> {
-        self.0.iter().map(|entry| (entry.key().clone(), entry.value().get().cloned())).collect()
-    }
-
-    fn has(&self, organization: &OrganizationId) -> bool {
-        self.0.contains_key(organization)
-    }
-
-    /// A room has closed. Whoever needs it next opens it anew.
-    fn forget(&self, room: &Arc<Room>) {
-        self.0
-            .remove_if(&room.organization, |_, cell| cell.get().is_some_and(|open| Arc::ptr_eq(open, room)));
-    }
+    /// Of a node among others, if this is one.
+    pulse: Arc<Mutex<Option<Pulse>>>,
 }
 
 impl Hub {
@@ -179,14 +105,7 @@ impl Hub {
     pub fn among(store: SharedStore, metrics: Arc<Metrics>, limits: Limits, cluster: Cluster) -> Self {
         let peers = Arc::new(Peers::new(cluster.node, cluster.bus));
         let hub = Self::on(Services { store, metrics, limits, peers: Some(Arc::clone(&peers)) });
-        let stop = CancellationToken::new();
-        let listening = tokio::spawn(peers::listen(hub.clone(), Arc::clone(&peers)));
-        let beating = pulse::run(hub.clone(), peers, stop.clone());
-        let task = tokio::spawn(async move {
-            beating.await;
-            listening.abort();
-        });
-        *hub.pulse.lock().expect("nothing panics while it holds this") = Some((stop, task));
+        hub.pulse().replace(Pulse::start(hub.clone(), peers));
         hub
     }
 
@@ -196,51 +115,14 @@ impl Hub {
 
     /// Takes the node off the list of those that others wait for. Called when no session is left.
     pub async fn leave(&self) {
-        let pulse = self.pulse.lock().expect("nothing panics while it holds this").take();
-        if let Some((stop, task)) = pulse {
-            stop.cancel();
-            if let Err(error) = task.await {
-                tracing::error!(%error, "the node's pulse has failed");
-            }
+        let pulse = self.pulse().take();
+        if let Some(pulse) = pulse {
+            pulse.stop().await;
         }
     }
 
-    /// Gives a session its place and puts its `welcome` into its queue.
-    pub async fn join(&self, organization: &OrganizationId, joining: Joining) -> Result<Seat, NotJoined> {
-        let Joining { session, teammate, device, codec, queue, cursor, open } = joining;
-        let mut looked = self.services.peers.is_none();
-        for _ in 0..OPENINGS_MAX {
-            let room = self.room(organization).await.map_err(|_unavailable| NotJoined::Unavailable)?;
-            let (reply, joined) = oneshot::channel();
-            let join = Join {
-                session: session.clone(),
-                teammate: teammate.clone(),
-                codec,
-                queue: queue.clone(),
-                open: open.clone(),
-            };
-            let answer = match room.inputs.send_timeout(Input::Join(join, reply), MAILBOX_WAIT_MAX).await {
-                Ok(()) => joined.await.ok(),
-                Err(_) => None,
-            };
-            if let Some(Err(NotJoined::Unknown)) = answer
-                && !looked
-            {
-                // Another node may have let them in just now.
-                looked = true;
-                room.look().await;
-                continue;
-            }
-            if let Some(answer) = answer {
-                let joined = answer?;
-                tracing::debug!(%session, device, "joined");
-                let seat = Seat::new(Place::new(room, joined.take(), session, teammate, codec, queue));
-                seat.welcome(cursor.as_deref(), &open).await;
-                return Ok(seat);
-            }
-            self.rooms.forget_if_closed(&room);
-        }
-        Err(NotJoined::Unavailable)
+    fn pulse(&self) -> MutexGuard<'_, Option<Pulse>> {
+        self.pulse.lock().expect("nothing panics while it holds this")
     }
 
     /// Does a command, once for each actor and `ref`, and returns when it is durable.
@@ -304,13 +186,9 @@ impl Hub {
 
     /// The room of an organization, opened if need be. One that does not exist has an empty room.
     async fn room(&self, organization: &OrganizationId) -> Result<Arc<Room>, Refusal> {
-        let cell = self.rooms.0.entry(organization.clone()).or_default().clone();
-        let open = || Room::open(organization.clone(), &self.services, self.rooms.clone());
-        let opened = cell.get_or_try_init(open);
-        opened.await.cloned().map_err(|error: crate::store::StoreError| {
+        self.rooms.open(organization, &self.services).await.map_err(|error| {
             tracing::warn!(%error, "an organization cannot be opened");
             self.services.metrics.store_failed();
-            self.rooms.0.remove_if(organization, |_, cell| cell.get().is_none());
             Refusal::Unavailable
         })
     }
@@ -333,7 +211,7 @@ impl Hub {
 
     /// How many rooms are open.
     fn rooms(&self) -> usize {
-        self.rooms.0.len()
+        self.rooms.all().len()
     }
 
     /// Ends a room's task in the middle of its work, as a panic would.
@@ -341,13 +219,5 @@ impl Hub {
         let room = self.room(organization).await.expect("the store answers");
         room.inputs.send(Input::Break).await.map_err(|_closed| ()).expect("the room is open");
         room.inputs.closed().await;
-    }
-}
-
-impl Rooms {
-    fn forget_if_closed(&self, room: &Arc<Room>) {
-        if room.inputs.is_closed() {
-            self.forget(room);
-        }
     }
 }

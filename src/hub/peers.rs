@@ -98,8 +98,8 @@ impl Peers {
     }
 
     /// Tells one node something.
-    pub(super) fn tell(&self, node: &NodeId, note: &Note) {
-        self.bus.publish(&Topic::Node(node.clone()), envelope::encode(note));
+    pub(super) fn tell(&self, to: &NodeId, note: &Note) {
+        self.bus.publish(&Topic::Node(to.clone()), envelope::encode(&self.node, note));
     }
 
     fn confirmed(&self, question: u64, confirmed: Confirmed) {
@@ -111,22 +111,21 @@ impl Peers {
 }
 
 /// Listens to what other nodes tell this one, for as long as the hub lives.
-pub(super) async fn listen(hub: Hub, peers: Arc<Peers>) {
+pub(super) async fn listen(hub: &Hub, peers: &Arc<Peers>) {
     let (heard, mut notes) = mpsc::channel(NOTES_MAX);
     let ear = Arc::new(move |bytes| drop(heard.try_send(bytes)));
     let _subscription: Subscription = peers.bus.subscribe(Topic::Node(peers.node.clone()), ear).await;
     while let Some(bytes) = notes.recv().await {
         match envelope::decode::<Note>(&bytes) {
-            Ok(Note::Confirm { from, question, organization, seq }) => {
-                let (hub, peers) = (hub.clone(), Arc::clone(&peers));
+            Ok((from, Note::Confirm { question, organization, seq })) => {
+                let (hub, peers) = (hub.clone(), Arc::clone(peers));
                 tokio::spawn(async move {
                     if let Ok(sessions) = hub.confirm(&organization, seq).await {
-                        let by = peers.node.clone();
-                        peers.tell(&from, &Note::Confirmed { by, question, sessions });
+                        peers.tell(&from, &Note::Confirmed { question, sessions });
                     }
                 });
             }
-            Ok(Note::Confirmed { by, question, sessions }) => peers.confirmed(question, (by, sessions)),
+            Ok((by, Note::Confirmed { question, sessions })) => peers.confirmed(question, (by, sessions)),
             Err(error) => tracing::debug!(%error, "a note from another node cannot be read"),
         }
     }

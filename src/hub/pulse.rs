@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use rotunda_protocol::id::OrganizationId;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Hub;
-use super::peers::Peers;
-use super::room::Room;
+use super::peers::{self, Peers};
 use crate::bus::Health;
 use crate::domain::event::Seq;
 use crate::domain::node::NodeId;
@@ -29,21 +29,44 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A node that has not beaten for this long is forgotten; any lease of its has run out long before.
 const FORGET_AFTER: Duration = Duration::from_mins(1);
 
-/// Beats until it is told to stop, then takes the node off the list.
-pub(super) async fn run(hub: Hub, peers: Arc<Peers>, stop: CancellationToken) {
-    let mut pulse = Pulse { hub: hub.clone(), peers: Arc::clone(&peers), number: 0, confirmed: true };
+/// The pulse of a node among others, until it is stopped.
+pub(super) struct Pulse {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Pulse {
+    /// Starts beating, and listening to what other nodes tell this one.
+    pub(super) fn start(hub: Hub, peers: Arc<Peers>) -> Self {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(hub, peers, stop.clone()));
+        Self { stop, task }
+    }
+
+    /// Stops, and takes the node off the list.
+    pub(super) async fn stop(self) {
+        self.stop.cancel();
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the node's pulse has failed");
+        }
+    }
+}
+
+async fn run(hub: Hub, peers: Arc<Peers>, stop: CancellationToken) {
+    let mut heart = Heart { hub: hub.clone(), peers: Arc::clone(&peers), number: 0, confirmed: true };
     tokio::select! {
         () = stop.cancelled() => {}
-        () = pulse.beat_on() => {}
+        () = heart.beat_on() => {}
         () = look_on(&hub) => {}
+        () = peers::listen(&hub, &peers) => {}
     }
-    let gone = hub.services.store.forget(&peers.node, pulse.number);
+    let gone = hub.services.store.forget(&peers.node, heart.number);
     if !matches!(timeout(BEAT_TIME_MAX, gone).await, Ok(Ok(()))) {
         tracing::warn!("the database still lists this node; others will forget it");
     }
 }
 
-struct Pulse {
+struct Heart {
     hub: Hub,
     peers: Arc<Peers>,
     /// The number of the newest beat.
@@ -52,7 +75,7 @@ struct Pulse {
     confirmed: bool,
 }
 
-impl Pulse {
+impl Heart {
     async fn beat_on(&mut self) {
         let mut health = self.peers.bus.health();
         loop {
@@ -86,12 +109,16 @@ impl Pulse {
         let nodes = self.peers.see(round.nodes);
         self.hub.services.metrics.saw_nodes(nodes.len());
         let heads: HashMap<_, _> = round.heads.into_iter().collect();
-        let reached = rooms.into_iter().map(|(organization, room)| {
+        let mut behind = Vec::new();
+        for (organization, room) in rooms {
             // An organization that is not there yet has no events.
             let head = heads.get(&organization).copied().unwrap_or_default();
-            self.bring(organization, room, head, asked)
-        });
-        self.confirmed = join_all(reached).await.into_iter().all(|reached| reached);
+            match room.filter(|room| room.view().organization.seq() >= head) {
+                Some(room) => room.confirm(asked),
+                None => behind.push(self.bring(organization, head, asked)),
+            }
+        }
+        self.confirmed = join_all(behind).await.into_iter().all(|reached| reached);
         self.forget(nodes).await;
     }
 
@@ -100,28 +127,20 @@ impl Pulse {
         self.hub.services.metrics.store_failed();
     }
 
-    /// Has a room come as far as the log was; then what it knows is fresh.
-    async fn bring(
-        &self,
-        organization: OrganizationId,
-        room: Option<Arc<Room>>,
-        head: Seq,
-        asked: Instant,
-    ) -> bool {
+    /// Has a room come as far as the log was; then what it knows is fresh. True too if it has closed meanwhile.
+    async fn bring(&self, organization: OrganizationId, head: Seq, asked: Instant) -> bool {
         let reached = timeout(BEAT_TIME_MAX, async {
-            let room = match room {
-                Some(room) => room,
-                // It was being read, from before this beat perhaps.
-                None => self.hub.room(&organization).await.ok()?,
-            };
-            let has = room.view().organization.seq() >= head;
-            (has || room.reach(head).await.is_some()).then_some(room)
+            // It may be opening, with what was read before this beat.
+            let room = self.hub.room(&organization).await.ok()?;
+            room.reach(head).await.map(|_| room)
         });
         match reached.await {
-            Ok(Some(room)) => room.confirm(asked),
-            Ok(None) | Err(_) => return !self.hub.rooms.has(&organization),
+            Ok(Some(room)) => {
+                room.confirm(asked);
+                true
+            }
+            Ok(None) | Err(_) => !self.hub.rooms.has(&organization),
         }
-        true
     }
 
     /// Nodes that ended without a word.

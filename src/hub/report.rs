@@ -68,17 +68,15 @@ impl Keeper {
 
     fn say(&self, report: Option<Report>) {
         let (Some(peers), Some(cursors)) = (&self.room.services.peers, &self.cursors) else { return };
-        let said =
-            Said { epoch: cursors.epoch(), by: peers.node.clone(), number: peers.next_number(), report };
-        peers.bus.publish(&Topic::Presence(self.room.organization.clone()), envelope::encode(&said));
+        let said = Said { epoch: cursors.epoch(), number: peers.next_number(), report };
+        let message = envelope::encode(&peers.node, &said);
+        peers.bus.publish(&Topic::Presence(self.room.organization.clone()), message);
     }
 
     /// What another node says of its sessions. What cannot be read is made up for when it expires.
     pub(super) fn hear_of_others(&mut self, message: &Bytes) {
-        let Ok(said) = envelope::decode::<Said>(message) else { return };
-        let ours = self.cursors.as_ref().is_some_and(|cursors| cursors.are_of(said.epoch));
-        let own = self.room.services.peers.as_ref().is_some_and(|peers| peers.node == said.by);
-        if !ours || own {
+        let Ok((by, said)) = envelope::decode::<Said>(message) else { return };
+        if !self.cursors.as_ref().is_some_and(|cursors| cursors.are_of(said.epoch)) {
             return;
         }
         let organization = &self.organization;
@@ -86,8 +84,8 @@ impl Keeper {
             organization.conversation(id).is_some_and(|open| organization.can_see(teammate, open))
         };
         let heard = match said.report {
-            Some(report) => self.presence.hear((&said.by, said.number), report, clock::now_millis(), may),
-            None => self.presence.gone(&said.by),
+            Some(report) => self.presence.hear((&by, said.number), report, clock::now_millis(), may),
+            None => self.presence.gone(&by),
         };
         if heard.is_new && !self.registry.is_empty() {
             // It does not know who is here either.

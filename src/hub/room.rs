@@ -17,15 +17,17 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::Services;
 use super::cursor::Cursors;
 use super::follow::Reached;
+use super::joining::{Joined, NotJoined};
 use super::keeper::Keeper;
 use super::lease::{Lease, SharedLease};
 use super::peers::Peers;
 use super::registry::Key;
+use super::rooms::Rooms;
 use super::send_queue::SendQueue;
-use super::{Joined, NotJoined, Rooms, Services};
-use crate::bus::{Ear, Subscription, Topic};
+use crate::bus::{Ear, Subscription, Topic, envelope};
 use crate::domain::event::Seq;
 use crate::domain::organization::Organization;
 use crate::domain::presence::Presence;
@@ -150,9 +152,9 @@ impl Room {
             lease: Arc::new(lease),
             shows_fresh: AtomicBool::new(true),
         });
-        let task = Keeper::new(room.clone(), rooms, hears);
+        let keeper = Keeper::new(room.clone(), rooms, waiting, hears);
         services.metrics.room_opened();
-        tokio::spawn(task.run(waiting));
+        tokio::spawn(keeper.run());
         Ok(room)
     }
 
@@ -192,8 +194,7 @@ impl Room {
     }
 
     fn tell_of_lease(&self) {
-        // A room that is too busy is told at the next look.
-        drop(self.inputs.try_send(Input::Lease));
+        send_surely(&self.inputs, Input::Lease);
     }
 
     /// The newest snapshot.
@@ -210,18 +211,27 @@ async fn subscribe(
     inputs: &mpsc::Sender<Input>,
 ) -> [Subscription; 2] {
     let ear = |input: fn(Bytes) -> Input| -> Ear {
-        let inputs = inputs.clone();
-        Arc::new(move |bytes| drop(inputs.try_send(input(bytes))))
+        let (inputs, node) = (inputs.clone(), peers.node.clone());
+        Arc::new(move |bytes: Bytes| {
+            if !envelope::is_from(&node, &bytes) {
+                drop(inputs.try_send(input(bytes)));
+            }
+        })
     };
     let log = peers.bus.subscribe(Topic::Log(organization.clone()), ear(Input::News)).await;
     [log, peers.bus.subscribe(Topic::Presence(organization.clone()), ear(Input::Others)).await]
 }
 
-/// A session goes. Leaving must not get lost in a busy room; only a closed one has no use for it.
+/// A session goes.
 pub(super) fn leave(room: &mpsc::Sender<Input>, key: Key) {
-    if let Err(TrySendError::Full(leave)) = room.try_send(Input::Leave(key)) {
+    send_surely(room, Input::Leave(key));
+}
+
+/// For what must not get lost in a busy room; only a closed one has no use for it.
+fn send_surely(room: &mpsc::Sender<Input>, input: Input) {
+    if let Err(TrySendError::Full(input)) = room.try_send(input) {
         let room = room.clone();
-        tokio::spawn(async move { drop(room.send(leave).await) });
+        tokio::spawn(async move { drop(room.send(input).await) });
     }
 }
 

@@ -105,7 +105,7 @@ impl SendQueue {
 
     /// Room: the lease goes on. What was held may be written.
     pub(super) fn release(&self) {
-        self.change(|_| ());
+        self.change(Inner::release);
     }
 
     /// Room: a notice that shows nothing of what the hub knows. It goes before all that does, in place of one that

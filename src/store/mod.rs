@@ -199,8 +199,8 @@ pub trait Store: Nodes + Send + Sync + 'static {
     /// Everything an organization's room holds in memory; none if there is no such organization.
     async fn load(&self, organization: &OrganizationId) -> Result<Option<Image>, StoreError>;
 
-    /// Appends to a log. Batches of different organizations that wait together are committed together. A batch
-    /// without events only has its `ref`s written, if it expects the head. Who stops waiting does not stop
+    /// Appends to a log. Batches of different organizations that wait together may be committed together; those of
+    /// one log follow in the order in which this is called. A batch without events only has its `ref`s written, if it expects the head. Who stops waiting does not stop
     /// the batch.
     async fn append(&self, batch: Batch) -> Result<Appended, StoreError>;
 

@@ -21,9 +21,9 @@ use super::outbox::Outgoing;
 use crate::metrics::Metrics;
 
 /// How long it may take to connect, TLS and password included. Redis is near, or the bus is of no use.
-const CONNECT_MAX: Duration = Duration::from_millis(500);
+pub(super) const CONNECT_MAX: Duration = Duration::from_millis(500);
 /// How long an answer may take.
-const COMMAND_MAX: Duration = Duration::from_millis(500);
+pub(super) const COMMAND_MAX: Duration = Duration::from_millis(500);
 /// Channels of one write.
 const CHANNELS_MAX: usize = 256;
 

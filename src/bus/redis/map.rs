@@ -9,6 +9,7 @@ use redis::{AsyncConnectionConfig, Client, Value};
 
 use super::address::{Address, host};
 use super::fault::Fault;
+use super::link::{COMMAND_MAX, CONNECT_MAX};
 
 /// All slots of a cluster.
 const SLOTS: usize = 16_384;
@@ -63,9 +64,11 @@ impl Map {
     }
 }
 
-/// What one member knows. Its timeouts are the library's: an answer within half a second.
+/// What one member knows.
 async fn ask(member: &Client) -> Result<Vec<Range>, Fault> {
-    let config = AsyncConnectionConfig::new();
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_MAX))
+        .set_response_timeout(Some(COMMAND_MAX));
     let mut connection = member.get_multiplexed_async_connection_with_config(&config).await?;
     let answer = redis::cmd("CLUSTER").arg("SLOTS").query_async(&mut connection).err_into::<Fault>().await?;
     Ok(read(&answer, host(member)))

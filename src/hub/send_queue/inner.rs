@@ -90,6 +90,11 @@ impl Inner {
         self.lease = Some(lease);
     }
 
+    /// What was held was not the peer's fault: its time to catch up begins now.
+    pub(super) fn release(&mut self) {
+        self.stuck_since = self.stuck_since.map(|_| Instant::now());
+    }
+
     pub(super) fn notice(&mut self, bytes: Bytes) {
         if self.taking() {
             self.lane.set_notice(bytes);

@@ -98,7 +98,7 @@ impl Lane {
         match unwritten.find(|waiting| waiting.kind == Kind::Notice) {
             Some(waiting) => waiting.frame.bytes = bytes,
             None => {
-                self.insert_harmless(Kind::Notice, QueuedFrame { bytes, seq: None, about: About::Anyone })
+                self.insert_harmless(Kind::Notice, QueuedFrame { bytes, seq: None, about: About::Anyone });
             }
         }
     }

@@ -61,3 +61,18 @@ async fn what_became_durable_without_a_word_of_it_is_told_without_another_comman
     }
     assert_eq!(ben.rows[&conversation].tags, ["urgent"]);
 }
+
+#[tokio::test]
+async fn there_is_one_room_for_an_organization_even_if_the_first_try_to_open_it_fails() {
+    let (practice, between) = between().await;
+    between.load_faults.store(1, Ordering::Relaxed);
+    let open = || practice.hub.room(&practice.organization);
+    let (first, second) = tokio::join!(open(), open());
+    assert_eq!(first.err(), Some(Refusal::Unavailable));
+    assert!(Arc::ptr_eq(&second.unwrap(), &open().await.unwrap()), "nobody would keep the other up to date");
+    // Nothing is left of those that could not be opened.
+    practice.hub.break_room(&practice.organization).await;
+    between.load_faults.store(1, Ordering::Relaxed);
+    assert!(open().await.is_err());
+    assert_eq!(practice.hub.rooms(), 0);
+}

@@ -2,19 +2,21 @@
 //! never with the password.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, SqlSafeStr};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tokio::time::timeout;
 
 use super::PostgresStore;
 use crate::store::sql::fault::sqlstate;
+use crate::store::sql::schema::migrator;
 use crate::store::sql::statements::STATEMENTS_PREPARED;
 
 /// Connections that read.
-const READERS: u32 = 6;
+pub(super) const READERS: u32 = 6;
 /// Connections that append: as many organizations are written at once, and commits that meet share a flush.
 const WRITERS: u32 = 10;
 /// How long anybody waits for a connection.
@@ -43,6 +45,9 @@ const SESSION: [(&str, &str); 8] = [
 ];
 /// What a session that migrates is told otherwise: it waits for other nodes that do, and rewrites tables.
 const MIGRATING: [(&str, &str); 2] = [("statement_timeout", "0"), ("lock_timeout", "300000")];
+
+/// How the URL of a PostgreSQL database begins.
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
 /// SQLSTATEs that say what to do.
 const INVALID_PASSWORD: &str = "28P01";
@@ -125,26 +130,26 @@ pub enum OpenError {
 
 /// Opens a database.
 pub(super) async fn open(url: &str) -> Result<PostgresStore, OpenError> {
-    let options =
-        PgConnectOptions::from_str(url).map_err(|error| OpenError::Url { problem: plain(error) })?;
-    let options =
-        options.options(SESSION).statement_cache_capacity(STATEMENTS_PREPARED).disable_statement_logging();
+    let options = parse(url)?
+        .options(SESSION)
+        .statement_cache_capacity(STATEMENTS_PREPARED)
+        .disable_statement_logging();
     migrate(&options).await?;
     Ok(PostgresStore {
         readers: pool(READERS, &options),
         writers: pool(WRITERS, &options),
         beats: pool(1, &options),
-        lanes: Default::default(),
-        refs_since_prune: Default::default(),
+        lanes: Arc::default(),
+        refs_since_prune: Arc::default(),
     })
 }
 
-/// What is wrong with a URL, without the words around it.
-fn plain(error: sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Configuration(source) => source.to_string(),
-        other => other.to_string(),
+/// The driver takes any scheme for its own.
+fn parse(url: &str) -> Result<PgConnectOptions, OpenError> {
+    if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(OpenError::Url { problem: "it begins otherwise".into() });
     }
+    PgConnectOptions::from_str(url).map_err(|error| OpenError::Url { problem: error.to_string() })
 }
 
 /// Connections are made when they are needed, and made anew after the database was gone.
@@ -169,7 +174,8 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), OpenError> {
         Ok(connected) => connected.map_err(|error| not_opened(options, error))?,
         Err(elapsed) => return Err(OpenError::Unreachable { at: at(), problem: elapsed.to_string() }),
     };
-    let migrated = timeout(MIGRATE_MAX, migrator().run_direct(None, &mut connection, false)).await;
+    let history = [(1, "rotunda", include_str!("../migrations/postgres/0001_rotunda.sql"))];
+    let migrated = timeout(MIGRATE_MAX, migrator(history).run_direct(None, &mut connection, false)).await;
     match migrated {
         Ok(Ok(())) => {}
         Ok(Err(MigrateError::VersionMissing(version))) => return Err(OpenError::Newer { at: at(), version }),
@@ -198,13 +204,4 @@ fn not_opened(options: &PgConnectOptions, error: sqlx::Error) -> OpenError {
 fn address(options: &PgConnectOptions) -> String {
     let (user, host, port) = (options.get_username(), options.get_host(), options.get_port());
     format!("postgres://{user}@{host}:{port}/{}", options.get_database().unwrap_or(user))
-}
-
-/// The schema's history. A migration that was released is never changed.
-fn migrator() -> Migrator {
-    let migrations = [(1, "rotunda", include_str!("../migrations/postgres/0001_rotunda.sql"))];
-    let migration = |(version, name, sql): (i64, &'static str, &'static str)| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    Migrator::with_migrations(migrations.map(migration).to_vec())
 }

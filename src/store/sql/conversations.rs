@@ -141,7 +141,7 @@ impl<'a> Statements<'a> {
 }
 
 /// The columns that never change, and those that indexes ask for.
-fn push_indexed<'a>(values: Values<'_, 'a>, conversation: &'a Conversation) {
+fn push_indexed<'a>(values: &mut Values<'a>, conversation: &'a Conversation) {
     match &conversation.counterpart {
         Counterpart::Contact { endpoint, contact } => {
             values.push(endpoint.as_str()).push(contact.address.as_str());
@@ -158,7 +158,7 @@ fn push_indexed<'a>(values: Values<'_, 'a>, conversation: &'a Conversation) {
 }
 
 /// The other columns.
-fn push_plain<'a>(values: Values<'_, 'a>, row: &'a ConversationRow) {
+fn push_plain<'a>(values: &mut Values<'a>, row: &'a ConversationRow) {
     let conversation = row.after;
     match &conversation.counterpart {
         Counterpart::Contact { contact, .. } => {

@@ -27,7 +27,7 @@ pub(super) fn event(row: &impl Columns) -> Result<(Seq, Event), Fault> {
 pub(super) fn ref_record(row: &impl Columns) -> Result<RefRecord, Fault> {
     Ok(RefRecord {
         actor: row.parsed("actor")?,
-        r#ref: row.string("ref")?.into(),
+        r#ref: row.string("ref")?,
         fingerprint: row.bytes("fingerprint")?,
         done: row.json("done")?,
     })

@@ -5,10 +5,10 @@ use std::fmt::Display;
 
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{PgConnection, Postgres, Row, SqlStr, Sqlite, SqliteConnection};
+use sqlx::{Connection, PgConnection, Postgres, Row, SqlStr, Sqlite, SqliteConnection};
 
 use super::dialect::{Columns, Dialect, Value};
-use super::fault::Fault;
+use super::fault::{Fault, is_stale_plan};
 use super::nul;
 use super::texts::{self, Texts};
 
@@ -39,7 +39,8 @@ macro_rules! speaks {
                 values: Vec<Value<'_>>,
             ) -> Result<u64, Fault> {
                 let query = bound!($database, statement, kept, values);
-                Ok(query.execute(self).await?.rows_affected())
+                let done = query.execute(&mut *self).await;
+                Ok(answered!(self, done).rows_affected())
             }
 
             async fn fetch(
@@ -49,7 +50,8 @@ macro_rules! speaks {
                 values: Vec<Value<'_>>,
             ) -> Result<Vec<$row>, Fault> {
                 let query = bound!($database, statement, kept, values);
-                Ok(query.fetch_all(self).await?)
+                let rows = query.fetch_all(&mut *self).await;
+                Ok(answered!(self, rows))
             }
         }
 
@@ -86,6 +88,21 @@ macro_rules! bound {
             Value::Bytes(bytes) => query.bind(bytes),
         })
     }};
+}
+
+/// What came of a query. After one that could not be used any more, all are prepared anew: the next will do.
+macro_rules! answered {
+    ($connection:ident, $outcome:ident) => {
+        match $outcome {
+            Ok(answer) => answer,
+            Err(error) => {
+                if is_stale_plan(&error) {
+                    $connection.clear_cached_statements().await?;
+                }
+                return Err(error.into());
+            }
+        }
+    };
 }
 
 speaks!(SqliteConnection, SqliteRow, Sqlite {

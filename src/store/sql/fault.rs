@@ -36,10 +36,12 @@ const DATA_EXCEPTION: &str = "22";
 const INTEGRITY_VIOLATION: &str = "23";
 const SYNTAX_OR_ACCESS: &str = "42";
 const INTERNAL: &str = "XX";
-/// Of the class before the last: somebody has taken a right away, and may give it again.
+/// One of `SYNTAX_OR_ACCESS` that is nobody's bug: a right was taken away, and may be given again.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
-/// Of the last class: an error that says nothing about what is stored.
+/// The one of `INTERNAL` that does not say that data is damaged.
 const INTERNAL_ERROR: &str = "XX000";
+/// What was prepared does not fit any more, for a newer release has changed the table.
+const STALE_PLAN: &str = "0A000";
 
 impl From<sqlx::Error> for Fault {
     fn from(error: sqlx::Error) -> Self {
@@ -95,6 +97,11 @@ pub(in crate::store) fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let error = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
     let code: i32 = error.code()?.parse().ok()?;
     Some(code & 0xff)
+}
+
+/// Statements have to be prepared anew.
+pub(super) fn is_stale_plan(error: &sqlx::Error) -> bool {
+    sqlstate(error) == Some(STALE_PLAN)
 }
 
 /// Postgres's code; none if the error is not Postgres's.

@@ -23,3 +23,5 @@ mod decode;
 pub(super) mod archived;
 pub(super) mod nodes;
 pub(super) mod read;
+
+pub(super) mod schema;

@@ -90,7 +90,7 @@ pub(in crate::store) async fn find<C: Dialect>(
     let head = row.map_or(Ok(0), |row| row.number("head"))?;
     let mut found = Found { head: Seq(head), ..Found::default() };
     if !needs.refs.is_empty() {
-        let refs = needs.refs.iter().map(|(actor, r#ref)| [actor.to_string(), r#ref.to_string()]);
+        let refs = needs.refs.iter().map(|(actor, r#ref)| [actor.to_string(), r#ref.clone()]);
         let refs = pairs::<C>(refs)?;
         found.refs = each(snapshot, organization, texts.refs, refs, decode::ref_record).await?;
     }

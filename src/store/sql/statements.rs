@@ -18,12 +18,9 @@ const ROWS_PREPARED_MAX: usize = 16;
 /// How many prepared statements that can be: a generous bound of the tables times the sizes.
 pub(in crate::store) const STATEMENTS_PREPARED: usize = 512;
 
-/// The values of one row, as they are pushed.
-pub(in crate::store) type Values<'q, 'a> = &'q mut Row<'a>;
-
-/// The values of rows, one after the other.
+/// The values of a statement's rows, one after the other.
 #[derive(Default)]
-pub(in crate::store) struct Row<'a>(Vec<Value<'a>>);
+pub(in crate::store) struct Values<'a>(Vec<Value<'a>>);
 
 /// Statements to be executed in order.
 #[derive(Default)]
@@ -32,13 +29,14 @@ pub(in crate::store) struct Statements<'a>(Vec<Statement<'a>>);
 struct Statement<'a> {
     before: &'static str,
     rows: usize,
-    values: Row<'a>,
+    values: Values<'a>,
     after: &'static str,
     /// Each of its rows has to be there already.
     updates: bool,
 }
 
-impl<'a> Row<'a> {
+impl<'a> Values<'a> {
+    /// The next value of the row.
     pub(in crate::store) fn push(&mut self, value: impl Into<Value<'a>>) -> &mut Self {
         self.0.push(value.into());
         self
@@ -73,7 +71,7 @@ impl<'a> Statements<'a> {
         before: &'static str,
         rows: impl IntoIterator<Item = T>,
         after: &'static str,
-        push: impl Fn(Values<'_, 'a>, T),
+        push: impl Fn(&mut Values<'a>, T),
     ) {
         self.push(before, rows, after, push, false);
     }
@@ -84,7 +82,7 @@ impl<'a> Statements<'a> {
         before: &'static str,
         rows: impl IntoIterator<Item = T>,
         after: &'static str,
-        push: impl Fn(Values<'_, 'a>, T),
+        push: impl Fn(&mut Values<'a>, T),
     ) {
         self.push(before, rows, after, push, true);
     }
@@ -94,12 +92,12 @@ impl<'a> Statements<'a> {
         before: &'static str,
         rows: impl IntoIterator<Item = T>,
         after: &'static str,
-        push: impl Fn(Values<'_, 'a>, T),
+        push: impl Fn(&mut Values<'a>, T),
         updates: bool,
     ) {
         let mut left = rows.into_iter().peekable();
         while left.peek().is_some() {
-            let (mut values, mut rows) = (Row::default(), 0);
+            let (mut values, mut rows) = (Values::default(), 0);
             for row in left.by_ref().take(ROWS_MAX) {
                 push(&mut values, row);
                 rows += 1;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, SqlSafeStr, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,7 @@ use super::SqliteStore;
 use super::checkpoint::Checkpointer;
 use super::fault::{is_damage, is_no_database};
 use super::writer::{Checkpoints, Request, Writer};
+use crate::store::sql::schema::migrator;
 use crate::store::sql::statements::STATEMENTS_PREPARED;
 
 /// Connections that read: reads are short, and more than this many at once only compete for the processors.
@@ -222,23 +223,15 @@ async fn check_by(path: &Path, connection: &mut SqliteConnection, check: String)
 }
 
 async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
-    let Err(error) = migrator().run(connection).await else { return Ok(()) };
+    let history = [
+        (1, "rotunda", include_str!("../migrations/sqlite/0001_rotunda.sql")),
+        (2, "nodes", include_str!("../migrations/sqlite/0002_nodes.sql")),
+    ];
+    let Err(error) = migrator(history).run(connection).await else { return Ok(()) };
     let path = path.into();
     Err(if let MigrateError::VersionMissing(version) = error {
         OpenError::Newer { path, version }
     } else {
         OpenError::Migration { path, source: error }
     })
-}
-
-/// The schema's history. A migration that was released is never changed.
-fn migrator() -> Migrator {
-    let migrations = [
-        (1, "rotunda", include_str!("../migrations/sqlite/0001_rotunda.sql")),
-        (2, "nodes", include_str!("../migrations/sqlite/0002_nodes.sql")),
-    ];
-    let migration = |(version, name, sql): (i64, &'static str, &'static str)| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    Migrator::with_migrations(migrations.map(migration).to_vec())
 }

@@ -77,7 +77,7 @@ mod over_tls_with_a_password {
     use super::*;
 
     async fn fresh() -> (Nodes, Redis) {
-        let settings = Settings { password: Some("sesame".into()), tls: true, ..Settings::default() };
+        let settings = Settings { password: Some("sesame".into()), tls: true };
         let redis = Redis::start_with(settings).unwrap();
         (nodes(&redis.url(), Some(&redis.authority())).await, redis)
     }
