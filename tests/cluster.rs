@@ -11,11 +11,21 @@ use serde_json::json;
 use crate::support::http;
 use crate::support::program::{Running, row_of};
 
+/// Ends what it has started also when the test fails.
+struct Cluster(Running);
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_shows_one_inbox_on_every_node_and_leaves_nothing_behind() {
     // Cargo builds the examples together with the tests.
     let program = Path::new(env!("CARGO_BIN_EXE_rotunda")).with_file_name("examples/cluster");
-    let mut cluster = Running::of(Process::new(program));
+    let mut cluster = Cluster(Running::of(Process::new(program)));
+    let cluster = &mut cluster.0;
     cluster.line("Setting up").await;
     let mut nodes = Vec::new();
     for number in 1..=3 {

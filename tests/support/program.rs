@@ -109,6 +109,14 @@ impl Running {
         self.process.id()
     }
 
+    /// Tells it to end, unless it has, and waits: for a program that ends others first.
+    pub(crate) fn end(&mut self) {
+        if matches!(self.process.try_wait(), Ok(None)) {
+            self.signal("-TERM");
+            drop(self.process.wait());
+        }
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
         let pid = self.process.id().to_string();
         assert!(Process::new("kill").args([signal, &pid]).status().unwrap().success());
