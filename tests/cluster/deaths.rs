@@ -7,12 +7,13 @@ use std::time::Duration;
 use rotunda_protocol::command::Command;
 use rotunda_protocol::frame::{Answer, ClientFrame, ServerFrame, Signal};
 use rotunda_protocol::push::TypingMode;
+use rotunda_protocol::refusal::Refusal;
 use rotunda_servers::free_port;
 use tokio::time::Instant;
 
 use super::harness::{Cluster, servers};
 use super::scene::{Scene, converges};
-use super::watch::Watcher;
+use super::watch::{PATIENCE, Watcher};
 use crate::support::practice::{MAIN, bayview, id};
 
 /// Nodes look into the log twice a second, whatever the bus says. The rest is for a busy machine, and for those who
@@ -56,7 +57,10 @@ async fn nodes_killed_in_the_middle_of_writing_lose_nothing_and_do_nothing_twice
         // Whatever of it had happened, it is done once.
         let mut ben = scene.cluster.node(others[0]).session("ben").await;
         for (r#ref, note) in sent {
-            ben.call_as(&r#ref, note).await.unwrap();
+            while let Err(refusal) = ben.call_as(&r#ref, note.clone()).await {
+                assert_eq!(refusal, Refusal::Unavailable);
+                assert!(began.elapsed() < PATIENCE, "it can be done again");
+            }
         }
         scene.written(1).await;
         unheard += scene.cluster.counts(others, "rotunda_events_followed_total").await - heard;

@@ -103,6 +103,8 @@ impl Scene {
         for writer in self.writers {
             notes.extend(timeout(2 * PATIENCE, writer.stop()).await.expect("it finishes its note"));
         }
+        let log = Log::read(self.cluster.node(0)).await;
+        self.watchers.iter().for_each(|watcher| check_leaks(&log, watcher));
         for watcher in &self.watchers {
             for node in 0..self.cluster.nodes.len() {
                 converges(watcher, &self.cluster, node).await;
@@ -110,7 +112,10 @@ impl Scene {
         }
         let log = Log::read(self.cluster.node(0)).await;
         check_notes(&log, &notes);
-        self.watchers.iter().for_each(|watcher| check_shown(&log, watcher));
+        for watcher in &self.watchers {
+            check_leaks(&log, watcher);
+            check_items(watcher);
+        }
         let again = notes.iter().filter(|note| note.again).count();
         eprintln!("{} notes, {again} of them sent more than once", notes.len());
         Played { notes, watchers: self.watchers }
@@ -128,13 +133,21 @@ fn check_notes(log: &Log, notes: &[Note]) {
     assert_eq!(written, notes.len(), "writers go on until they are answered");
 }
 
-/// Nothing that was shown could not be seen then.
-fn check_shown(log: &Log, watcher: &Watcher) {
-    let seen = watcher.seen();
-    assert_eq!(seen.leaks, Vec::<String>::new(), "{}", watcher.name);
-    let teammate = seen.picture.teammate.as_str();
-    let leaks: Vec<_> = seen.shown.iter().filter(|shown| !log.may_be_shown(teammate, shown)).collect();
+/// Nothing that was shown could not be seen then, or not any more.
+fn check_leaks(log: &Log, watcher: &Watcher) {
+    let (late, shown) = {
+        let seen = watcher.seen();
+        (seen.leaks.clone(), seen.shown.clone())
+    };
+    assert_eq!(late, Vec::<String>::new(), "{}", watcher.name);
+    let (teammate, _) = watcher.name.split_once('@').unwrap();
+    let leaks: Vec<_> = shown.iter().filter(|shown| !log.may_be_shown(teammate, shown)).collect();
     assert!(leaks.is_empty(), "{}: {leaks:?}", watcher.name);
+}
+
+/// What is open is shown item by item.
+fn check_items(watcher: &Watcher) {
+    let seen = watcher.seen();
     for (conversation, items) in &seen.picture.items {
         let (first, last) = (items.first().unwrap(), items.last().unwrap());
         assert_eq!(items.len(), (*first..=*last).count(), "{}: items of {conversation}", watcher.name);

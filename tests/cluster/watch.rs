@@ -133,8 +133,11 @@ impl Watcher {
             }
         };
         if timeout(PATIENCE, waits).await.is_err() {
-            let seen = self.seen();
-            panic!("{}: never: {what}; {:?} at {:?}", self.name, seen.picture, seen.node);
+            let (picture, node) = {
+                let seen = self.seen();
+                (seen.picture.clone(), seen.node)
+            };
+            panic!("{}: never: {what}; {picture:?} at {node:?}", self.name);
         }
     }
 
