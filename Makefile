@@ -5,8 +5,9 @@ CARGO ?= cargo
 LISTEN ?= 127.0.0.1:4400
 DATA ?= rotunda-demo
 
-# Debian packages with the servers that tests and measurements start, each of its own.
-PACKAGES := redis-server postgresql
+# Debian packages with the servers that tests and measurements start, each of its own, and what tests do to them:
+# clocks that differ, certificates.
+PACKAGES := redis-server postgresql faketime openssl
 
 .PHONY: help run cluster test measure measure-cluster packages lint unit
 

@@ -1,8 +1,6 @@
 //! The real process: killed, told to end, started on what cannot be used.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::{Child, Command as Process, Stdio};
 use std::time::{Duration, Instant};
 
 use rotunda_protocol::ask::Ask;
@@ -12,78 +10,10 @@ use rotunda_protocol::conversation::Conversation;
 use rotunda_protocol::frame::{Answer, ClientFrame, ServerFrame};
 use rotunda_protocol::id::ConversationId;
 use rotunda_protocol::push::Push;
-use tokio::net::TcpStream;
 
 use crate::support::client::{Came, is_about};
-use crate::support::node::{SECRET, SERVICE_SECRET};
 use crate::support::practice::{MAIN, ORGANIZATION, bayview};
-use crate::support::{Client, Node};
-
-/// A hub in a process of its own, killed when it is no longer needed.
-struct Hub {
-    process: Child,
-    node: Node,
-}
-
-impl Hub {
-    fn start(data: &Path, more: &[(&str, &str)]) -> Child {
-        Process::new(env!("CARGO_BIN_EXE_rotunda"))
-            .args(["serve", "--data", data.to_str().unwrap()])
-            .env("ROTUNDA_TOKEN_SECRET", SECRET)
-            .env("ROTUNDA_SERVICES", format!("test:{SERVICE_SECRET}"))
-            .env("ROTUNDA_DRAIN_SECONDS", "1")
-            .env("ROTUNDA_LISTEN", format!("127.0.0.1:{}", Self::port(data)))
-            .envs(more.iter().copied())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    }
-
-    /// A free port, the same for the same folder.
-    fn port(data: &Path) -> u16 {
-        let file = data.join("port");
-        if let Ok(port) = std::fs::read_to_string(&file) {
-            return port.parse().unwrap();
-        }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        std::fs::write(&file, port.to_string()).unwrap();
-        port
-    }
-
-    async fn running(data: &Path) -> Self {
-        Self::running_with(data, &[]).await
-    }
-
-    async fn running_with(data: &Path, more: &[(&str, &str)]) -> Self {
-        let process = Self::start(data, more);
-        let address = ([127, 0, 0, 1], Self::port(data)).into();
-        let began = Instant::now();
-        while TcpStream::connect(address).await.is_err() {
-            assert!(began.elapsed() < Duration::from_secs(20), "the hub does not listen");
-            tokio::task::yield_now().await;
-        }
-        Self { process, node: Node { address } }
-    }
-
-    /// Its resident memory, in bytes.
-    fn resident(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.process.id().to_string();
-        assert!(Process::new("kill").args([signal, &pid]).status().unwrap().success());
-    }
-}
-
-impl Drop for Hub {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
+use crate::support::{Client, Hub};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_9_during_writes_loses_no_answered_command() {
@@ -113,8 +43,7 @@ async fn kill_9_during_writes_loses_no_answered_command() {
                 break;
             }
         }
-        hub.signal("-9");
-        hub.process.wait().unwrap();
+        hub.kill();
         hub = Hub::running(folder.path()).await;
         let mut ben = hub.node.session("ben").await;
         // Everything answered is there; what was not answered is done once, whether it was written or not.
@@ -148,7 +77,7 @@ async fn sigterm_drains_with_a_code_a_delay_and_nothing_lost() {
     for n in 0..10 {
         ben.send(&ClientFrame::Call { r#ref: n.to_string(), command: note(n) }).await;
     }
-    hub.signal("-TERM");
+    hub.signal("TERM");
     let (mut answered, mut delays) = (0, Vec::new());
     for client in [&mut ben, &mut dee] {
         loop {
@@ -179,7 +108,7 @@ async fn a_damaged_database_is_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let hub = Hub::running(folder.path()).await;
     hub.node.provision(ORGANIZATION, &bayview(200)).await;
-    hub.signal("-TERM");
+    hub.signal("TERM");
     let mut hub = hub;
     hub.process.wait().unwrap();
     let file = folder.path().join("rotunda.db");
@@ -187,13 +116,13 @@ async fn a_damaged_database_is_refused_with_what_to_do() {
     let length = bytes.len();
     bytes[8_192..length].fill(0xA5);
     std::fs::write(&file, &bytes).unwrap();
-    let output = Hub::start(folder.path(), &[]).wait_with_output().unwrap();
+    let output = Hub::command(folder.path(), &[]).output().unwrap();
     assert!(!output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("backup") && said.contains("rotunda.db"), "{said}");
 
     std::fs::write(&file, "not a database at all, but long enough to look at").unwrap();
-    let output = Hub::start(folder.path(), &[]).wait_with_output().unwrap();
+    let output = Hub::command(folder.path(), &[]).output().unwrap();
     assert!(!output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("not a SQLite database"), "{said}");

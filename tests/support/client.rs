@@ -86,12 +86,17 @@ impl Client {
         self.socket.send(message).await.unwrap();
     }
 
-    /// Says hello and waits for the answer.
+    /// Says hello and waits for the answer. That a node has yet to look into the log may come before it.
     pub(crate) async fn hello(&mut self, token: &str, cursor: Option<String>) -> Came {
         let hello =
             ClientFrame::Hello { token: token.into(), cursor, device: Some("test".into()), open: vec![] };
         self.send(&hello).await;
-        self.next().await
+        loop {
+            match self.next().await {
+                Came::Frame(ServerFrame::Freshness { .. }) => {}
+                other => return other,
+            }
+        }
     }
 
     /// The next thing that comes, pings aside.
