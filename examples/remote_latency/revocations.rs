@@ -18,9 +18,12 @@ use crate::practice::{Practice, TEAM, done, teammate};
 
 /// Who loses access and gets it back: the first with a session on the second node.
 const LOSER: usize = 1;
-/// How many frames the loser is sent before access is taken again. Some more each time: never in step with the rate.
+/// How many frames the loser is sent before access is taken again.
 const FRAMES_MIN: usize = 10;
-const FRAMES_MORE: usize = 7;
+/// And then up to so many milliseconds, another part of it each time: never in step with what nodes do by the clock.
+const PHASES: u64 = 200;
+/// A step through all phases, which has no divisor in common with them.
+const PHASE_STEP: u64 = 37;
 /// How long it is listened to what comes after an answer.
 const LISTEN: Duration = Duration::from_millis(50);
 /// One revocation and what belongs to it take less.
@@ -166,12 +169,14 @@ impl Watched {
     /// Waits until the loser is sent at full rate, takes the access, listens, and gives it back; how long that was.
     async fn round(&mut self, number: usize, seen: &mut Revoked) -> anyhow::Result<Duration> {
         let mut heard = 0;
-        while heard < FRAMES_MIN + number % FRAMES_MORE {
+        while heard < FRAMES_MIN {
             tokio::select! {
                 frame = self.loser.1.next() => heard += usize::from(self.stream.hear(frame?)),
                 frame = self.admin.1.next() => drop(frame?),
             }
         }
+        let phase = Duration::from_millis(number as u64 * PHASE_STEP % PHASES);
+        self.listen(Instant::now() + phase).await?;
         let sent = Instant::now();
         let answered = self.change(&format!("remove-{number}"), false).await?;
         seen.count += 1;

@@ -111,7 +111,7 @@ mod tests {
     async fn who_waits_for_the_end_of_a_lease_waits_for_as_long_as_it_is_extended() {
         let lease = Lease::none_yet();
         lease.lapsed().await;
-        let nearly = |left| ago(LEASE - Duration::from_millis(left));
+        let nearly = |left| ago(LEASE.saturating_sub(Duration::from_millis(left)));
         lease.extend(nearly(30));
         let extended = async {
             assert!(lease.is_valid());
