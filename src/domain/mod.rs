@@ -36,6 +36,7 @@ pub mod catch_up;
 mod crowd;
 pub mod narrowing;
 pub mod presence;
+pub mod unheld;
 
 #[cfg(test)]
 mod tests;

@@ -144,9 +144,7 @@ async fn resume(
     let Some(mut rows) = catch_up::conversations(organization, teammate, since, limit) else {
         return Ok(reset);
     };
-    let rows_max = u32::try_from(limit).unwrap_or(u32::MAX);
-    let store = &place.room.services.store;
-    let Some(changed) = store.changed_since(organization.id(), teammate, since, rows_max).await? else {
+    let Some(changed) = changed_since(place, view, since, limit).await? else {
         return Ok(reset);
     };
     let Some(items) = missed_items(place, view, since, open).await? else {
@@ -164,6 +162,20 @@ async fn resume(
         ..catch_up::directory(organization, &view.presence, teammate, since)
     };
     Ok((Start::Resumed, state))
+}
+
+/// What changed that is not in memory; none if that is too much.
+async fn changed_since(
+    place: &Place,
+    view: &View,
+    since: Seq,
+    limit: usize,
+) -> Result<Option<ChangedSince>, StoreError> {
+    if view.unheld.is_known(&place.teammate, since) {
+        return Ok(Some(ChangedSince::default()));
+    }
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    place.room.services.store.changed_since(view.organization.id(), &place.teammate, since, limit).await
 }
 
 /// Archived conversations that changed, as of the snapshot: what changed later comes as a push.
@@ -223,6 +235,9 @@ async fn missed_items(
     let organization = &view.organization;
     let mut missed = Vec::new();
     for id in open {
+        if organization.shelf().get(id).is_some_and(|kept| kept.changed <= since) {
+            continue;
+        }
         match super::read::visible(&place.room, view, &place.teammate, id).await {
             Ok(_) => {}
             Err(Refusal::NotFound) => continue,

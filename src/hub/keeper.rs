@@ -24,6 +24,7 @@ use crate::domain::event::Event;
 use crate::domain::narrowing;
 use crate::domain::organization::Organization;
 use crate::domain::presence::Presence;
+use crate::domain::unheld::Unheld;
 use crate::store::StoreError;
 
 /// The node lost touch with the database while it waited for it.
@@ -42,6 +43,8 @@ pub(super) struct Keeper {
     pub organization: Organization,
     /// Its cursors.
     pub cursors: Option<Arc<Cursors>>,
+    /// What has changed that memory does not hold.
+    unheld: Unheld,
     /// Who is where.
     pub presence: Presence,
     /// When everybody is told who has come and gone.
@@ -70,6 +73,7 @@ impl Keeper {
         Self {
             organization: view.organization.clone(),
             cursors: view.cursors.clone(),
+            unheld: view.unheld.clone(),
             presence: Presence::default(),
             tell_at: None,
             following: Following::default(),
@@ -233,6 +237,7 @@ impl Keeper {
     pub(super) fn advance(&mut self, event: &Event, after: Organization) -> Option<u32> {
         let before = std::mem::replace(&mut self.organization, after);
         let (seq, narrows) = (self.organization.seq(), narrowing::narrows(&before, event));
+        self.unheld.apply(event, seq);
         if narrows {
             self.room.narrowed.store(seq.0, Ordering::Release);
         }
@@ -283,6 +288,7 @@ impl Keeper {
         self.room.view.store(Arc::new(View {
             organization: self.organization.clone(),
             presence: self.presence.clone(),
+            unheld: self.unheld.clone(),
             cursors: self.cursors.clone(),
         }));
     }

@@ -29,6 +29,7 @@ use crate::bus::{Ear, Subscription, Topic, envelope};
 use crate::domain::event::Seq;
 use crate::domain::organization::Organization;
 use crate::domain::presence::Presence;
+use crate::domain::unheld::Unheld;
 use crate::store::{Image, StoreError};
 
 /// Inputs that wait for a room. A room that is this far behind asks its callers to try again.
@@ -107,6 +108,8 @@ pub(super) struct View {
     pub presence: Presence,
     /// Its cursors; none until the organization was provisioned.
     pub cursors: Option<Arc<Cursors>>,
+    /// What has changed that is not in this snapshot.
+    pub unheld: Unheld,
 }
 
 /// A room as others see it.
@@ -261,7 +264,8 @@ fn send_surely(room: &mpsc::Sender<Input>, input: Input) {
 pub(super) fn load(id: OrganizationId, image: Option<Image>) -> View {
     let mut organization = Organization::empty(id);
     let Some(image) = image else {
-        return View { organization, presence: Presence::default(), cursors: None };
+        let unheld = Unheld::default();
+        return View { organization, presence: Presence::default(), cursors: None, unheld };
     };
     organization.load_seq(image.head);
     organization.load_profile(image.profile, image.profile_changed);
@@ -273,5 +277,6 @@ pub(super) fn load(id: OrganizationId, image: Option<Image>) -> View {
     image.conversations.into_iter().for_each(|(open, seq)| organization.load_conversation(open, seq));
     image.marks.into_iter().for_each(|(at, teammate, mark)| organization.load_mark(&at, &teammate, mark));
     let cursors = Some(Arc::new(Cursors::new(image.epoch, image.cursor_key)));
-    View { organization, presence: Presence::default(), cursors }
+    let unheld = Unheld::loaded(organization.seq());
+    View { organization, presence: Presence::default(), cursors, unheld }
 }
