@@ -21,6 +21,11 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Losses that are remembered for those who ask how many sessions they touched; they ask at once.
 const LOSSES_MAX: usize = 64;
 
+/// The node lost touch with the database while it waited for it.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer for as long as anything could be shown as current")]
+struct Lapsed;
+
 /// Who waits for the room to have applied the log up to some event, and is told how many sessions lost something by it.
 pub(super) type Reached = (Seq, oneshot::Sender<u32>);
 
@@ -150,6 +155,27 @@ impl Keeper {
             Err(error) => {
                 tracing::error!(%error, "a new organization cannot be read back yet");
                 self.look_again();
+            }
+        }
+    }
+
+    /// What the store answers. From a database that says nothing it is not waited for longer than the lease lasts:
+    /// sessions are told then that what they are shown may be old, and not only when the store gives up.
+    pub(super) async fn while_current<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let lease = &self.room.lease;
+        if !lease.is_valid() {
+            // They have been told. This may be what makes it valid again.
+            return answer.await;
+        }
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = lease.lapsed() => {
+                self.tell_of_lease();
+                Err(StoreError::Unavailable(Box::new(Lapsed)))
             }
         }
     }

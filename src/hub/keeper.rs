@@ -25,12 +25,6 @@ use crate::domain::narrowing;
 use crate::domain::organization::Organization;
 use crate::domain::presence::Presence;
 use crate::domain::unheld::Unheld;
-use crate::store::StoreError;
-
-/// The node lost touch with the database while it waited for it.
-#[derive(Debug, thiserror::Error)]
-#[error("no answer for as long as anything could be shown as current")]
-struct Lapsed;
 
 /// Inputs that are taken together: their commands are decided and committed together.
 const BATCH_MAX: usize = 256;
@@ -195,7 +189,7 @@ impl Keeper {
     }
 
     /// Sessions are told whether what they are shown is current; if it is, what was held goes on its way.
-    fn tell_of_lease(&self) {
+    pub(super) fn tell_of_lease(&self) {
         self.room.looks_at_lease.store(false, Ordering::Release);
         let fresh = self.room.lease.is_valid();
         if self.room.shows_fresh.swap(fresh, Ordering::Relaxed) != fresh {
@@ -208,27 +202,6 @@ impl Keeper {
         }
         if fresh {
             self.registry.all().for_each(|member| member.queue.release());
-        }
-    }
-
-    /// What the store answers. From a database that says nothing it is not waited for longer than the lease lasts:
-    /// sessions are told then that what they are shown may be old, and not only when the store gives up.
-    pub(super) async fn while_current<T>(
-        &self,
-        answer: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        let lease = &self.room.lease;
-        if !lease.is_valid() {
-            // They have been told. This may be what makes it valid again.
-            return answer.await;
-        }
-        tokio::select! {
-            biased;
-            answer = answer => answer,
-            () = lease.lapsed() => {
-                self.tell_of_lease();
-                Err(StoreError::Unavailable(Box::new(Lapsed)))
-            }
         }
     }
 

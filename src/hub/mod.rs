@@ -17,6 +17,7 @@ mod follow;
 mod lease;
 
 mod barrier;
+mod listen;
 mod peers;
 mod pulse;
 mod question;

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Hub;
 use super::lease::Moment;
+use super::listen::listen;
 use super::peers::{List, Peers};
-use super::question;
 use crate::bus::Health;
 use crate::domain::event::Seq;
 use crate::store::StoreError;
@@ -68,7 +68,7 @@ async fn run(hub: Hub, peers: Arc<Peers>, stop: CancellationToken) {
     let heart = Heart { hub: hub.clone(), peers: Arc::clone(&peers), failing: AtomicBool::new(false) };
     tokio::select! {
         () = stop.cancelled() => {}
-        _ = async { tokio::join!(heart.beat_on(), look_on(&hub), question::listen(&hub, &peers)) } => {}
+        _ = async { tokio::join!(heart.beat_on(), look_on(&hub), listen(&hub, &peers)) } => {}
     }
     let gone = hub.services.store.forget(&peers.node, peers.beaten.load(Ordering::Relaxed));
     if !matches!(timeout(BEAT_TIME_MAX, gone).await, Ok(Ok(()))) {
