@@ -157,8 +157,11 @@ impl Hub {
             if let Some(result) = result {
                 self.services.metrics.command_answered(result.as_ref().err(), began.elapsed());
                 return match result {
-                    Ok(outcome) => Ok(outcome),
-                    Err(refusal) => Err(refused::as_of(&room, &room.view(), &actor, &command, refusal).await),
+                    Err(refusal) if refused::tells(&refusal) => {
+                        let view = room.fresh_view()?;
+                        Err(refused::as_of(&room, &view, &actor, &command, refusal).await)
+                    }
+                    result => result,
                 };
             }
             self.rooms.forget_if_closed(&room);
