@@ -1,19 +1,22 @@
-# Two commands are enough: `make run` and `make test`. `make` alone lists them.
+# Two commands are enough: `make run` and `make test`. `make` alone lists all.
 
 CARGO ?= cargo
 # What the demo listens on and where it keeps its data.
 LISTEN ?= 127.0.0.1:4400
 DATA ?= rotunda-demo
 
-# Debian packages that the tests need: they start servers of their own.
-PACKAGES := redis-server postgresql faketime
+# Debian packages with the servers that tests and measurements start, each of its own, and what tests do to them:
+# clocks that differ, certificates.
+PACKAGES := redis-server postgresql faketime openssl
 
-.PHONY: help run test measure packages lint unit
+.PHONY: help run cluster test measure measure-cluster packages lint unit
 
 help:
-	@echo "make run      builds the hub and starts it with a demo practice (LISTEN=$(LISTEN) DATA=$(DATA))"
-	@echo "make measure  prints what an idle session costs in memory"
-	@echo "make test     installs what the tests need and passes them all"
+	@echo "make run              builds the hub and starts it with a demo practice (LISTEN=$(LISTEN) DATA=$(DATA))"
+	@echo "make cluster          starts three nodes with a Postgres, a Redis and a balancer, until Ctrl-C"
+	@echo "make test             installs what the tests need and passes them all"
+	@echo "make measure          prints what an idle session costs in memory"
+	@echo "make measure-cluster  prints how long news and revocations take between two nodes"
 
 # A release build: the demo should feel like the real thing. The first build takes some minutes.
 run:
@@ -21,12 +24,22 @@ run:
 	@exec "$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/rotunda" \
 		demo --listen $(LISTEN) --data $(DATA)
 
+# All of it ends with the command, and leaves nothing. HAProxy is the balancer, which nothing else needs.
+cluster: PACKAGES += haproxy
+cluster: packages
+	$(CARGO) build --release --locked --bin rotunda --example cluster
+	@exec "$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/examples/cluster"
+
 test: packages lint unit
 
 # Needs a release build, and 5,000 sockets at both ends.
 measure:
 	$(CARGO) build --release --locked --bin rotunda
 	$(CARGO) run --release --locked --quiet --example idle_memory
+
+measure-cluster: packages
+	$(CARGO) build --release --locked --bin rotunda
+	$(CARGO) run --release --locked --quiet --example remote_latency
 
 # As root missing packages are installed; otherwise whoever runs this is told which command does.
 packages:
@@ -36,7 +49,7 @@ packages:
 	if [ "$$(id -u)" = 0 ]; then \
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
 	else \
-		echo "The tests need Debian packages that are not installed. Run:" >&2; \
+		echo "This needs Debian packages that are not installed. Run:" >&2; \
 		echo "  sudo apt-get install$$missing" >&2; \
 		exit 1; \
 	fi

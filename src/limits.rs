@@ -49,7 +49,8 @@ pub struct Limits {
     pub linger: Duration,
     /// Over how long the sessions of a draining node are told to go, so that they arrive elsewhere spread out.
     pub drain: Duration,
-    /// After the last was told: how long commands in flight and full queues may still take.
+    /// After the last was told: how long commands in flight and full queues may still take. A revocation can take as
+    /// long as another node's lease.
     pub drain_flush_max: Duration,
 }
 
@@ -75,7 +76,7 @@ impl Default for Limits {
             behind_max: Duration::from_mins(1),
             linger: Duration::from_secs(2),
             drain: Duration::from_secs(5),
-            drain_flush_max: Duration::from_secs(5),
+            drain_flush_max: Duration::from_secs(6),
         }
     }
 }

@@ -53,7 +53,13 @@ impl Node {
         };
         let ops = Ops { hub: hub.clone(), metrics: Arc::clone(&metrics), draining: draining.clone() };
         let routes = openapi::router(Door::new(hub.clone(), settings), ops).merge(more);
-        let running = Server::start_within(config, limits, hub.clone(), metrics, routes)?;
+        let running = match Server::start_within(config, limits, hub.clone(), metrics, routes) {
+            Ok(running) => running,
+            Err(error) => {
+                hub.leave().await;
+                return Err(error.into());
+            }
+        };
         Ok(Self { hub, running, database, between, draining, _lock: lock })
     }
 

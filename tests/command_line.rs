@@ -1,139 +1,20 @@
 //! The command line, as the real program: a demo and two who watch it, commands and their exit codes, tokens, a hub that
 //! comes back, and what is said about arguments that make no sense.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command as Process, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use hyper::Method;
 use rotunda_protocol::command::Command;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use crate::support::http;
 use crate::support::node::{SECRET, SERVICE_SECRET};
 use crate::support::practice::{BENS, MAIN, ORGANIZATION, bayview, id};
+use crate::support::program::{Running, ran, rotunda, row_of};
 use crate::support::{Node, TestNode};
-
-/// Whatever takes longer than this never comes.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The program, with nothing of this process's own settings.
-fn rotunda(arguments: &[&str]) -> Process {
-    let mut process = Process::new(env!("CARGO_BIN_EXE_rotunda"));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ROTUNDA_")) {
-        process.env_remove(name);
-    }
-    process.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    process
-}
-
-/// Runs it to its end.
-async fn ran(arguments: &[&str]) -> Output {
-    let mut process = rotunda(arguments);
-    tokio::task::spawn_blocking(move || process.output().unwrap()).await.unwrap()
-}
-
-/// A running program, line by line; killed when it is no longer needed.
-struct Running {
-    process: Child,
-    said: mpsc::Receiver<String>,
-    complained: mpsc::Receiver<String>,
-}
-
-fn lines(from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
-    let (lines, received) = mpsc::channel(100_000);
-    std::thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            if lines.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    received
-}
-
-/// The first line that fits, and those before it.
-async fn wait<T>(lines: &mut mpsc::Receiver<String>, fits: impl Fn(&str) -> Option<T>) -> (T, Vec<String>) {
-    let mut before = Vec::new();
-    let found = tokio::time::timeout(PATIENCE, async {
-        loop {
-            let line = lines.recv().await?;
-            if let Some(found) = fits(&line) {
-                return Some(found);
-            }
-            before.push(line);
-        }
-    });
-    let found = found.await.unwrap_or(None);
-    match found {
-        Some(found) => (found, before),
-        None => panic!("what was waited for did not come, but {before:#?}"),
-    }
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        let mut process = rotunda(arguments).spawn().unwrap();
-        let said = lines(process.stdout.take().unwrap());
-        let complained = lines(process.stderr.take().unwrap());
-        Self { process, said, complained }
-    }
-
-    /// The next line with these words.
-    async fn line(&mut self, words: &str) -> String {
-        wait(&mut self.said, |line| line.contains(words).then(|| line.to_owned())).await.0
-    }
-
-    /// The next line with these words on standard error.
-    async fn complaint(&mut self, words: &str) -> String {
-        wait(&mut self.complained, |line| line.contains(words).then(|| line.to_owned())).await.0
-    }
-
-    /// The next frame that fits, and the lines before it. Each line has to be a frame.
-    async fn frame(&mut self, fits: impl Fn(&Value) -> bool) -> (Value, Vec<String>) {
-        let frame = |line: &str| {
-            let frame: Value = serde_json::from_str(line).unwrap();
-            assert!(frame["t"].is_string(), "{line}");
-            fits(&frame).then_some(frame)
-        };
-        wait(&mut self.said, frame).await
-    }
-
-    /// All that a watch asks in the beginning was answered; answers come in any order.
-    async fn told(&mut self) {
-        for _ in ["counts", "shared", "mine"] {
-            self.frame(|frame| frame["t"] == "answer" && frame["result"] == "told").await;
-        }
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.process.id().to_string();
-        assert!(Process::new("kill").args([signal, &pid]).status().unwrap().success());
-    }
-
-    async fn ended(&mut self) -> ExitStatus {
-        // Both ends of output come when the program ends.
-        tokio::time::timeout(PATIENCE, async { while self.complained.recv().await.is_some() {} })
-            .await
-            .unwrap();
-        self.process.wait().unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-/// A pushed row of the contact with this name.
-fn row_of(name: &str) -> impl Fn(&Value) -> bool {
-    move |frame| frame["push"] == "conversation" && frame["conversation"]["contact"]["name"] == name
-}
 
 /// A demo, and what is needed to write to it.
 struct Demo {

@@ -16,3 +16,4 @@ mod layers;
 mod process;
 mod refusals;
 mod resuming;
+mod trying_out;

@@ -511,7 +511,7 @@ impl From<Done> for Outcome {
 /// A loss of access, enforced: no node writes anything more of what was lost to who lost it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Revoked {
-    /// Nodes that have the organization in memory and have applied the loss.
+    /// Nodes that have applied the loss, or that are known only by their beats to be past it.
     pub nodes: u32,
     /// Nodes that did not answer, and may write nothing any more because their lease has run out.
     pub lapsed: u32,

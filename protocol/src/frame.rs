@@ -206,7 +206,7 @@ pub enum ServerFrame {
     /// Nothing new; the hub is there.
     Beat,
     /// Whether the node can make sure that what it shows is current. While it cannot, it pushes nothing and
-    /// refuses questions and commands as `unavailable`; when it can again, what was missed follows.
+    /// refuses questions as `unavailable`; when it can again, what was missed follows.
     Freshness {
         /// It can.
         fresh: bool,

@@ -6,4 +6,4 @@ mod process;
 pub mod postgres;
 pub mod redis;
 
-pub use self::process::{Process, free_port};
+pub use self::process::{Process, free_port, keep_apart};

@@ -83,6 +83,11 @@ impl Postgres {
         self.port
     }
 
+    /// Its first process, to look at.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     /// From now on a connection is asked for a password.
     pub fn ask_for_passwords(&self) -> io::Result<()> {
         let rules = "host all all 127.0.0.1/32 scram-sha-256\n";

@@ -2,7 +2,18 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether each process is a group of its own.
+static APART: AtomicBool = AtomicBool::new(false);
+
+/// From now on each process that is started is a group of its own. So Ctrl-C at a terminal reaches only who started
+/// them, and who has to end them in the right order.
+pub fn keep_apart() {
+    APART.store(true, Ordering::Relaxed);
+}
 
 /// A port that nobody listened on a moment ago.
 pub fn free_port() -> io::Result<u16> {
@@ -16,6 +27,9 @@ pub struct Process(Child);
 impl Process {
     /// Starts it.
     pub fn start(command: &mut Command) -> io::Result<Self> {
+        if APART.load(Ordering::Relaxed) {
+            command.process_group(0);
+        }
         command.spawn().map(Self)
     }
 
@@ -44,6 +58,11 @@ impl Process {
     /// It has not ended.
     pub fn is_running(&mut self) -> bool {
         matches!(self.0.try_wait(), Ok(None))
+    }
+
+    /// How it ended; none while it runs.
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.0.try_wait()
     }
 
     /// The process itself, for its pipes.

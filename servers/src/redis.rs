@@ -95,6 +95,11 @@ impl Redis {
         certificates.join(AUTHORITY)
     }
 
+    /// Its process, to look at.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     /// Ends it at once, as a failing machine would.
     pub fn kill(&mut self) -> io::Result<()> {
         self.process.kill().map(drop)

@@ -35,8 +35,8 @@ pub struct Said {
     pub epoch: u64,
     /// Higher than in anything that it said before.
     pub number: u64,
-    /// Who is where; none if the node no longer has the organization in memory.
-    pub report: Option<Report>,
+    /// Who is where.
+    pub report: Report,
 }
 
 /// What one node tells another.

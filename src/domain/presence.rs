@@ -42,6 +42,13 @@ pub struct Report {
     pub at: Vec<(ConversationId, Vec<Attending>)>,
 }
 
+impl Report {
+    /// Of a node that no longer has the organization in memory.
+    pub fn gone() -> Self {
+        Self { whole: true, here: Some(BTreeSet::new()), at: Vec::new() }
+    }
+}
+
 /// What another node reported.
 #[derive(Debug, Clone)]
 struct Other {
@@ -282,13 +289,6 @@ impl Presence {
         heard
     }
 
-    /// Another node no longer has the organization in memory. What changed by that.
-    pub fn gone(&mut self, node: &NodeId) -> Heard {
-        let mut heard = Heard::default();
-        self.lose(node, &mut heard);
-        heard
-    }
-
     fn lose(&mut self, node: &NodeId, heard: &mut Heard) {
         if let Some(other) = self.others.remove(node) {
             heard.here |= !other.crowd.here.is_empty();
@@ -446,8 +446,10 @@ mod tests {
         assert_eq!(heard, Heard { is_new: false, here: true, at: conversations(&["c"]) });
         assert_eq!((there.next_expiry(), there.attended()), (None, BTreeSet::new()));
         there.hear((&node, 2), here.report(1_000), 2_000, everybody);
-        assert_eq!(there.gone(&node).at, conversations(&["c", "d"]), "it said so itself");
-        assert_eq!(there.gone(&node), Heard::default());
+        let gone = there.hear((&node, 4), Report::gone(), 2_000, everybody);
+        assert_eq!((gone.here, gone.at), (true, conversations(&["c", "d"])), "it said so itself");
+        let late = there.hear((&node, 3), here.report(1_000), 2_000, everybody);
+        assert_eq!(late, Heard::default(), "what it said before comes too late");
     }
 
     #[test]

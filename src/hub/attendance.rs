@@ -41,7 +41,7 @@ impl Keeper {
                 let on = self.organization.profile().is_some_and(|profile| profile.features.typing);
                 if on {
                     self.attend(key, &conversation, |presence, (session, teammate)| {
-                        presence.typing(&conversation, session, teammate, mode, clock::now_millis())
+                        presence.typing(&conversation, session, teammate, mode, clock::steady_millis())
                     });
                 }
             }
@@ -78,7 +78,7 @@ impl Keeper {
             self.tell_at = None;
             self.tell_here();
         }
-        let now = clock::now_millis();
+        let now = clock::steady_millis();
         if self.presence.next_expiry().is_some_and(|at| at <= now) {
             let heard = self.presence.expire(now);
             self.tell_heard(&heard);
@@ -88,7 +88,7 @@ impl Keeper {
 
     pub(super) fn next_due(&self) -> Option<Instant> {
         let expiry = self.presence.next_expiry().map(|at| {
-            let wait = at.saturating_sub(clock::now_millis());
+            let wait = at.saturating_sub(clock::steady_millis());
             Instant::now() + Duration::from_millis(u64::try_from(wait).unwrap_or_default())
         });
         self.tell_at

@@ -7,24 +7,22 @@ use std::time::Duration;
 
 use rotunda_protocol::command::{Command, Done, Outcome, Revoked};
 use rotunda_protocol::id::OrganizationId;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Services;
 use super::keeper::Keeper;
 use super::lease::LEASE;
-use super::peers::{Confirmed, Peers};
+use super::peers::{List, Peers};
+use super::question::Confirmed;
 use super::room::Pending;
 use crate::bus::envelope::Note;
 use crate::domain::event::Seq;
 use crate::domain::node::NodeId;
 
-/// How often nodes that have not answered are asked again, and looked for in the store.
+/// How often nodes that have not answered are asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 /// By how much two machines may measure a lease's time differently.
 const MARGIN: Duration = Duration::from_millis(250);
-/// A node that has beaten so often since has applied what was durable before: the first of these beats may have begun
-/// before, and the second says that what the first was answered with has been applied.
-const BEATS: u64 = 2;
 
 /// A loss of access that has become durable.
 pub(super) struct Loss {
@@ -38,23 +36,25 @@ pub(super) struct Loss {
     pub sessions: u32,
 }
 
+/// The other nodes that have yet to answer.
+type Awaited = HashMap<NodeId, Awaiting>;
+
 /// A node that has yet to answer.
-struct Awaited {
-    /// The number of its newest beat when it was first asked.
+struct Awaiting {
+    /// The number of its newest beat, by a list that was read after the loss became durable.
     number: u64,
-    /// When whatever lease it had then has run out.
+    /// When whatever lease it had by that beat has run out.
     lapses: Instant,
 }
 
 impl Keeper {
-    /// Answers a command that took something from somebody, when that is so everywhere. A `repeated` one is not told
-    /// what it took, for it was its first call that did it.
-    pub(super) fn answer_when_enforced(&self, pending: Pending, done: Done, loss: Loss, repeated: bool) {
+    /// Answers a command that took something from somebody, or that finds it taken, when that is so everywhere. Who
+    /// only finds it taken is not told what it took.
+    pub(super) fn answer_when_enforced(&self, pending: Pending, done: Done, loss: Loss, tells: bool) {
         let services = Arc::clone(&self.room.services);
         tokio::spawn(async move {
             let revoked = enforce(&services, &loss).await;
-            let revoked = (!repeated).then_some(revoked);
-            pending.answer(Ok(Outcome { done, revoked }));
+            pending.answer(Ok(Outcome { done, revoked: tells.then_some(revoked) }));
         });
     }
 }
@@ -63,10 +63,10 @@ impl Keeper {
 async fn enforce(services: &Services, loss: &Loss) -> Revoked {
     let mut revoked = Revoked { nodes: 1, lapsed: 0, sessions: loss.sessions, took_ms: 0 };
     if let Some(peers) = &services.peers {
-        match awaited(services, peers, loss).await {
-            Some(awaited) => wait(services, peers, loss, awaited, &mut revoked).await,
+        match read(services, peers, loss).await {
+            Some(list) => wait(peers, loss, list, &mut revoked).await,
             // Who there is cannot be known. Whoever there is has applied it by then, or shows nothing.
-            None => tokio::time::sleep_until(loss.durable + LEASE + MARGIN).await,
+            None => sleep_until(loss.durable + LEASE + MARGIN).await,
         }
     }
     let took = loss.durable.elapsed();
@@ -75,73 +75,78 @@ async fn enforce(services: &Services, loss: &Loss) -> Revoked {
     revoked
 }
 
-/// The other nodes, by a list that was read after the loss became durable: who is not on it by then has yet to ask
-/// how far the log is.
-async fn awaited(services: &Services, peers: &Peers, loss: &Loss) -> Option<HashMap<NodeId, Awaited>> {
+/// The list of nodes, read after the loss became durable: what a node that is not on it asks, it asks later.
+async fn read(services: &Services, peers: &Peers, loss: &Loss) -> Option<List> {
     while loss.durable.elapsed() < LEASE {
-        match tokio::time::timeout(LEASE, services.store.nodes()).await {
-            Ok(Ok(nodes)) => {
-                let others = peers.see(nodes).into_iter().filter(|(node, ..)| *node != peers.node);
-                let awaited =
-                    |(node, number, since)| (node, Awaited { number, lapses: since + LEASE + MARGIN });
-                return Some(others.map(awaited).collect());
-            }
-            Ok(Err(_)) | Err(_) => tokio::time::sleep(ASK_AGAIN).await,
+        match timeout(LEASE, peers.read(&services.store)).await {
+            Ok(Ok(list)) => return Some(list),
+            Ok(Err(_)) | Err(_) => sleep(ASK_AGAIN).await,
         }
     }
     None
 }
 
-async fn wait(
-    services: &Services,
-    peers: &Peers,
-    loss: &Loss,
-    mut awaited: HashMap<NodeId, Awaited>,
-    revoked: &mut Revoked,
-) {
-    let mut question = peers.ask();
+async fn wait(peers: &Peers, loss: &Loss, list: List, revoked: &mut Revoked) {
+    let others = list.nodes.iter().filter(|seen| seen.beat.node != peers.node);
+    let awaiting = others.map(|seen| {
+        let lapses = seen.since + LEASE + MARGIN;
+        (seen.beat.node.clone(), Awaiting { number: seen.beat.number, lapses })
+    });
+    let mut awaited: Awaited = awaiting.collect();
+    let (mut question, mut newest) = (peers.questions.ask(), peers.newest());
     loop {
         lapse(&mut awaited, revoked);
-        for node in awaited.keys() {
-            let (organization, seq) = (loss.organization.clone(), loss.seq);
-            let note = Note::Confirm { question: question.number, organization, seq };
-            peers.tell(node, &note);
-        }
+        ask(peers, loss, question.number, &awaited);
         let again = Instant::now() + ASK_AGAIN;
-        while !awaited.is_empty()
-            && let Ok(Some(confirmed)) = tokio::time::timeout_at(again, question.answers.recv()).await
-        {
-            count(&mut awaited, confirmed, revoked);
+        loop {
+            if awaited.is_empty() {
+                return;
+            }
+            tokio::select! {
+                Some(confirmed) = question.answers.recv() => count(&mut awaited, &confirmed, revoked),
+                Ok(()) = newest.changed() => look(&newest.borrow_and_update(), list.asked, &mut awaited, revoked),
+                () = sleep_until(again) => break,
+            }
         }
-        if awaited.is_empty() {
-            return;
-        }
-        look(services, &mut awaited, revoked).await;
     }
 }
 
 /// Nodes that may show nothing any more need not answer.
-fn lapse(awaited: &mut HashMap<NodeId, Awaited>, revoked: &mut Revoked) {
+fn lapse(awaited: &mut Awaited, revoked: &mut Revoked) {
     let (now, before) = (Instant::now(), awaited.len());
     awaited.retain(|_, node| now < node.lapses);
     revoked.lapsed += u32::try_from(before - awaited.len()).unwrap_or(u32::MAX);
 }
 
-fn count(awaited: &mut HashMap<NodeId, Awaited>, (node, sessions): Confirmed, revoked: &mut Revoked) {
-    if awaited.remove(&node).is_some() {
-        revoked.nodes += u32::from(sessions.is_some());
-        revoked.sessions += sessions.unwrap_or_default();
+fn ask(peers: &Peers, loss: &Loss, question: u64, awaited: &Awaited) {
+    for node in awaited.keys() {
+        peers.tell(node, &Note::Confirm { question, organization: loss.organization.clone(), seq: loss.seq });
     }
 }
 
-/// A node that cannot be heard is seen to go on by its beats.
-async fn look(services: &Services, awaited: &mut HashMap<NodeId, Awaited>, revoked: &mut Revoked) {
-    let Ok(Ok(nodes)) = tokio::time::timeout(ASK_AGAIN, services.store.nodes()).await else { return };
-    for (node, number) in nodes {
-        if awaited.get(&node).is_some_and(|then| number >= then.number + BEATS) {
-            count(awaited, (node, Some(0)), revoked);
-        }
+fn count(awaited: &mut Awaited, confirmed: &Confirmed, revoked: &mut Revoked) {
+    if awaited.remove(&confirmed.by).is_some() {
+        revoked.nodes += u32::from(confirmed.sessions.is_some());
+        revoked.sessions += confirmed.sessions.unwrap_or_default();
     }
+}
+
+/// A node that cannot be heard is seen to go on by its beats. Only a list that was read after the first one counts.
+fn look(list: &List, first: Instant, awaited: &mut Awaited, revoked: &mut Revoked) {
+    if list.asked <= first {
+        return;
+    }
+    let applied: HashMap<_, _> = list.nodes.iter().map(|seen| (&seen.beat.node, seen.beat.applied)).collect();
+    awaited.retain(|node, awaiting| match applied.get(node) {
+        // It has gone, with its sessions.
+        None => false,
+        // What it asked after a later beat had the loss in it.
+        Some(applied) if *applied > awaiting.number => {
+            revoked.nodes += 1;
+            false
+        }
+        Some(_) => true,
+    });
 }
 
 /// Whether a command can let anybody see less.

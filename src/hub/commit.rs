@@ -34,15 +34,15 @@ struct Decided {
     result: Result<Done, Refusal>,
     /// The event it made, and the organization after it.
     event: Option<(Event, Organization)>,
-    /// It was done before, and this is what it did then.
-    repeated: bool,
 }
 
 /// What became of an attempt.
 enum Tried {
     /// It is durable, and everybody was told; these are still to be decided.
     Done(Vec<Pending>),
-    /// Another node was first; all of these are to be decided again.
+    /// The log has gone on; all of these are to be decided on what is in it.
+    Behind(Vec<Pending>),
+    /// Another node was first just now; all of these are to be decided again.
     Lost(Vec<Pending>),
     /// The store failed, for all of these.
     Failed(Vec<Pending>, StoreError),
@@ -63,20 +63,30 @@ impl Keeper {
     pub(super) async fn commit(&mut self, mut waiting: Vec<Pending>) {
         let (mut turn, mut lost) = (None, 0);
         while !waiting.is_empty() {
-            let rest = match self.try_commit(waiting, turn.take()).await {
+            waiting = match self.try_commit(waiting, turn.take()).await {
                 Tried::Done(rest) => rest,
-                Tried::Lost(again) if lost >= LOST_MAX => return refuse_all(again),
-                Tried::Lost(again) => match self.take_turn().await {
-                    Ok(taken) => {
-                        (turn, lost) = (taken, lost + 1);
-                        // What has come while others had their turn goes along.
-                        again.into_iter().chain(self.take_more()).collect()
+                Tried::Lost(again) | Tried::Behind(again) if lost >= LOST_MAX => return refuse_all(again),
+                // Once is a matter of news on their way. After that it is a race.
+                Tried::Behind(again) if lost == 0 => {
+                    lost += 1;
+                    match self.follow().await {
+                        Ok(()) => again,
+                        Err(error) => return self.fail(again, &error),
                     }
-                    Err(error) => return self.fail(again, &error),
-                },
+                }
+                Tried::Lost(again) | Tried::Behind(again) => {
+                    lost += 1;
+                    match self.take_turn().await {
+                        // What has come while others had their turn goes along.
+                        Ok(taken) => {
+                            turn = taken;
+                            again.into_iter().chain(self.take_more()).collect()
+                        }
+                        Err(error) => return self.fail(again, &error),
+                    }
+                }
                 Tried::Failed(all, error) => return self.fail(all, &error),
             };
-            waiting = rest;
         }
     }
 
@@ -87,7 +97,7 @@ impl Keeper {
         };
         match brought.head.cmp(&self.organization.seq()) {
             Ordering::Equal => {}
-            Ordering::Greater => return Tried::Lost(waiting),
+            Ordering::Greater => return Tried::Behind(waiting),
             Ordering::Less => {
                 // What was told to everybody is gone: an older copy of the database has taken its place.
                 self.following.lost = true;
@@ -188,16 +198,18 @@ impl Keeper {
         if founding {
             self.found().await;
         }
-        for Decided { pending, result, event, repeated } in decided {
-            let mut loss = (repeated && can_narrow(&pending.command)).then_some(0);
-            if let Some((event, after)) = event {
-                loss = self.advance(&event, after);
-            }
-            match (result, loss) {
+        for Decided { pending, result, event } in decided {
+            let tells = event.is_some();
+            let taken_from = match event {
+                Some((event, after)) => self.advance(&event, after),
+                // It is so already, by what somebody did just now perhaps: no sooner may anybody say that it is.
+                None => (result.is_ok() && can_narrow(&pending.command)).then_some(0),
+            };
+            match (result, taken_from) {
                 (Ok(done), Some(sessions)) => {
                     let organization = self.room.organization.clone();
                     let loss = Loss { organization, seq: self.organization.seq(), durable, sessions };
-                    self.answer_when_enforced(pending, done, loss, repeated);
+                    self.answer_when_enforced(pending, done, loss, tells);
                 }
                 (result, _) => pending.answer(result.map(Outcome::from)),
             }
@@ -259,7 +271,7 @@ fn decide_one(brought: &mut Brought, pending: Pending) -> Decided {
     if let Some(record) = brought.refs.get(&name) {
         let same = record.fingerprint == pending.fingerprint;
         let result = if same { Ok(record.done.clone()) } else { Err(Refusal::RefReused) };
-        return Decided { pending, result, event: None, repeated: same };
+        return Decided { pending, result, event: None };
     }
     let now = clock::now_millis();
     let mut mint = || mint(now);
@@ -271,9 +283,9 @@ fn decide_one(brought: &mut Brought, pending: Pending) -> Decided {
                 brought.refs.insert(name, record);
             }
             let event = event.map(|event| (event, brought.working.organization.clone()));
-            Decided { pending, result: Ok(done), event, repeated: false }
+            Decided { pending, result: Ok(done), event }
         }
-        Err(refusal) => Decided { pending, result: Err(refusal), event: None, repeated: false },
+        Err(refusal) => Decided { pending, result: Err(refusal), event: None },
     }
 }
 

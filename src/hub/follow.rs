@@ -89,11 +89,13 @@ impl Keeper {
 
     /// Looks into the log if there is a reason to, and answers those who wait for what was found.
     pub(super) async fn keep_up(&mut self) {
-        let due = self.following.look_at.is_some_and(|at| at <= Instant::now());
-        if (due || self.following.goal > self.organization.seq())
-            && let Err(error) = self.follow().await
-        {
-            tracing::warn!(%error, "the log cannot be read");
+        let due = match self.following.look_at {
+            // After the database did not answer it is left alone for a while, whatever is missing.
+            Some(at) => at <= Instant::now(),
+            None => self.following.goal > self.organization.seq(),
+        };
+        if due && let Err(error) = self.follow().await {
+            tracing::debug!(%error, "the log cannot be read");
             self.room.services.metrics.store_failed();
         }
         let seq = self.organization.seq();

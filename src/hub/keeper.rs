@@ -105,9 +105,6 @@ impl Keeper {
                 break;
             }
         }
-        // Whoever still sends to this room finds it closed, and opens it anew.
-        self.rooms.forget(&self.room);
-        self.inputs.close();
     }
 
     /// Takes what waits now, and returns the commands.
@@ -119,15 +116,19 @@ impl Keeper {
 
     /// Does what can be done at once, and returns the commands.
     fn take(&mut self, inputs: impl Iterator<Item = Input>) -> Vec<Pending> {
-        let mut commands = Vec::new();
+        let (mut commands, mut used) = (Vec::new(), false);
         for input in inputs {
             match input {
                 Input::Command(pending) => commands.push(pending),
                 Input::Join(join, reply) => {
+                    used = true;
                     // A session that is gone by now gives its place back.
                     drop(reply.send(self.join(join)));
                 }
-                Input::Leave(key) => self.leave(key),
+                Input::Leave(key) => {
+                    used = true;
+                    self.leave(key);
+                }
                 Input::Open(key, conversation, done) => {
                     if let Some(closed) = self.registry.open(key, &conversation) {
                         self.shut(key, &closed);
@@ -140,11 +141,13 @@ impl Keeper {
                 Input::Others(message) => self.hear_of_others(&message),
                 Input::Reach(reached) => self.reach(reached),
                 Input::Lease => self.tell_of_lease(),
+                Input::Lost => self.following.lost = true,
                 #[cfg(test)]
                 Input::Break => panic!("as asked"),
             }
         }
-        if self.registry.is_empty() {
+        // What other nodes say keeps no organization in memory that nobody here needs.
+        if used || !commands.is_empty() {
             self.empty_since = Instant::now();
         }
         commands
@@ -189,6 +192,7 @@ impl Keeper {
 
     /// Sessions are told whether what they are shown is current; if it is, what was held goes on its way.
     fn tell_of_lease(&self) {
+        self.room.looks_at_lease.store(false, Ordering::Release);
         let fresh = self.room.lease.is_valid();
         if self.room.shows_fresh.swap(fresh, Ordering::Relaxed) != fresh {
             if !fresh {
@@ -228,18 +232,28 @@ impl Keeper {
     /// made meanwhile cannot miss it. Returns how many sessions lost something by it; none if nobody can have.
     pub(super) fn advance(&mut self, event: &Event, after: Organization) -> Option<u32> {
         let before = std::mem::replace(&mut self.organization, after);
+        let (seq, narrows) = (self.organization.seq(), narrowing::narrows(&before, event));
+        if narrows {
+            self.room.narrowed.store(seq.0, Ordering::Release);
+        }
         self.publish();
-        let cursors = self.cursors.as_ref()?;
-        let effects = audience::effects(&before, &self.organization, event, &|id| self.registry.is_here(id));
+        // Without cursors there is no session yet.
+        let outcome = self.cursors.clone().map(|cursors| self.carry_out(&cursors, event, &before));
+        let lost = narrows.then(|| self.settle(&outcome.unwrap_or_default()));
+        self.attend_to(event, &before);
+        self.room.applied.store(seq.0, Ordering::Release);
+        lost
+    }
+
+    fn carry_out(&self, cursors: &Cursors, event: &Event, before: &Organization) -> Outcome {
+        let effects = audience::effects(before, &self.organization, event, &|id| self.registry.is_here(id));
         let committed = Committed { after: &self.organization, event, cursor: cursors.write(before.seq()) };
         let outcome = fanout::carry_out(&self.registry, &committed, effects);
         let metrics = &self.room.services.metrics;
         metrics.events_applied(1);
         metrics.delivered(outcome.told.sessions);
         metrics.queues_overflowed(outcome.told.overflows);
-        let lost = narrowing::narrows(&before, event).then(|| self.settle(&outcome));
-        self.attend_to(event, &before);
-        lost
+        outcome
     }
 
     /// Sessions that ended leave; presence that may no longer be seen goes, whichever node it is on (B10). What

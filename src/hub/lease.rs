@@ -6,69 +6,78 @@
 //! durable knows that no node shows what was lost, without hearing from it. No two clocks are ever compared.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use rotunda_protocol::Millis;
+use tokio::time::sleep;
+
+use crate::clock;
 
 /// How long a lease lasts: longer than a database takes to restart, and short enough to wait for.
 pub(super) const LEASE: Duration = Duration::from_secs(5);
+const LEASE_MILLIS: Millis = 5_000;
 
-/// No other node can change anything, so there is nothing that could run out.
-const FOREVER: u64 = u64::MAX;
+/// A moment by a clock that runs while the machine sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment(Millis);
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self(clock::steady_millis())
+    }
+}
 
 /// Until when something may be shown.
 #[derive(Debug)]
-pub(super) struct Lease {
-    origin: Instant,
-    /// Milliseconds from the origin.
-    until: AtomicU64,
+pub(super) enum Lease {
+    /// The node is alone with its database: nobody else can change anything.
+    Forever,
+    /// Milliseconds of the steady clock; another node may change something after that.
+    Until(AtomicI64),
 }
 
 impl Lease {
-    /// The lease of a node that is alone with its database.
-    pub(super) fn forever() -> Self {
-        Self { origin: Instant::now(), until: AtomicU64::new(FOREVER) }
-    }
-
     /// A lease that has yet to begin.
     pub(super) fn none_yet() -> Self {
-        Self { origin: Instant::now(), until: AtomicU64::new(0) }
+        Self::Until(AtomicI64::new(Millis::MIN))
     }
 
     /// One that runs out when this one does now, and is extended by itself.
     pub(super) fn fork(&self) -> Self {
-        Self { origin: self.origin, until: AtomicU64::new(self.until.load(Ordering::Relaxed)) }
+        match self {
+            Self::Forever => Self::Forever,
+            Self::Until(until) => Self::Until(AtomicI64::new(until.load(Ordering::Relaxed))),
+        }
     }
 
     /// What is known may be shown.
     pub(super) fn is_valid(&self) -> bool {
-        self.lasts(Duration::ZERO)
-    }
-
-    /// It will still be valid after this time.
-    pub(super) fn lasts(&self, time: Duration) -> bool {
-        let until = self.until.load(Ordering::Relaxed);
-        until == FOREVER || self.millis(Instant::now() + time) < until
+        match self {
+            Self::Forever => true,
+            Self::Until(until) => Moment::now().0 < until.load(Ordering::Relaxed),
+        }
     }
 
     /// Waits until it has run out.
     pub(super) async fn lapsed(&self) {
+        let Self::Until(until) = self else { return std::future::pending().await };
         while self.is_valid() {
-            match self.until.load(Ordering::Relaxed) {
-                FOREVER => std::future::pending().await,
-                until => sleep_until(self.origin + Duration::from_millis(until)).await,
-            }
+            let left = until.load(Ordering::Relaxed) - Moment::now().0;
+            sleep(Duration::from_millis(left.max(1).unsigned_abs())).await;
         }
     }
 
-    /// Everything that was durable at this time has been applied.
-    pub(super) fn extend(&self, asked: Instant) {
-        self.until.fetch_max(self.millis(asked + LEASE), Ordering::Relaxed);
-    }
-
-    fn millis(&self, at: Instant) -> u64 {
-        u64::try_from((at - self.origin).as_millis()).unwrap_or(FOREVER - 1)
+    /// Everything that was durable at this time has been applied. True if somebody may have found the lease run out
+    /// before this.
+    pub(super) fn extend(&self, asked: Moment) -> bool {
+        match self {
+            Self::Forever => false,
+            Self::Until(until) => {
+                let before = until.fetch_max(asked.0 + LEASE_MILLIS, Ordering::Relaxed);
+                before <= Moment::now().0
+            }
+        }
     }
 }
 
@@ -79,44 +88,43 @@ pub(super) type SharedLease = Arc<Lease>;
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_lease_lasts_from_when_the_node_asked_and_not_from_when_it_heard() {
+    fn ago(time: Duration) -> Moment {
+        Moment(Moment::now().0 - Millis::try_from(time.as_millis()).unwrap())
+    }
+
+    #[test]
+    fn a_lease_lasts_from_when_the_node_asked_and_not_from_when_it_heard() {
+        assert_eq!(Duration::from_millis(LEASE_MILLIS.unsigned_abs()), LEASE);
         let lease = Lease::none_yet();
         assert!(!lease.is_valid(), "nobody has confirmed anything");
-        let asked = Instant::now();
-        tokio::time::advance(LEASE / 2).await;
-        lease.extend(asked);
-        assert!(lease.is_valid() && !lease.lasts(LEASE / 2));
+        assert!(lease.extend(ago(LEASE)), "that was long ago");
+        assert!(!lease.is_valid());
         let fork = lease.fork();
-        tokio::time::advance(LEASE * 49 / 100).await;
-        assert!(lease.is_valid() && fork.is_valid());
-        tokio::time::advance(LEASE / 100).await;
-        assert!(!lease.is_valid() && !fork.is_valid());
-        lease.extend(asked);
-        assert!(!lease.is_valid(), "an old confirmation confirms nothing now");
-        fork.extend(Instant::now());
-        assert!(fork.is_valid() && !lease.is_valid(), "each goes on by itself");
+        assert!(lease.extend(ago(LEASE / 2)), "it had not begun until now");
+        assert!(lease.is_valid() && !fork.is_valid(), "each goes on by itself");
+        assert!(!lease.extend(ago(LEASE)), "nobody has found it run out since");
+        assert!(lease.is_valid(), "and what was confirmed since stays so");
+        assert!(lease.fork().is_valid());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_waits_for_the_end_of_a_lease_waits_for_as_long_as_it_is_extended() {
-        let (lease, began) = (Lease::none_yet(), Instant::now());
+        let lease = Lease::none_yet();
         lease.lapsed().await;
-        assert_eq!(began.elapsed(), Duration::ZERO);
-        lease.extend(began);
+        let nearly = |left| ago(LEASE.saturating_sub(Duration::from_millis(left)));
+        lease.extend(nearly(30));
         let extended = async {
-            tokio::time::sleep(LEASE / 2).await;
-            lease.extend(Instant::now());
+            assert!(lease.is_valid());
+            lease.extend(nearly(80));
         };
+        let began = Moment::now();
         tokio::join!(lease.lapsed(), extended);
-        assert_eq!(began.elapsed(), LEASE / 2 + LEASE);
+        assert!(!lease.is_valid() && Moment::now().0 - began.0 >= 70);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_node_that_is_alone_needs_no_lease() {
-        let lease = Lease::forever();
-        tokio::time::advance(Duration::from_hours(365 * 24)).await;
-        lease.extend(Instant::now());
-        assert!(lease.is_valid());
+    #[test]
+    fn a_node_that_is_alone_needs_no_lease() {
+        assert!(Lease::Forever.is_valid() && Lease::Forever.fork().is_valid());
+        assert!(!Lease::Forever.extend(ago(LEASE)));
     }
 }

@@ -19,6 +19,7 @@ mod lease;
 mod barrier;
 mod peers;
 mod pulse;
+mod question;
 mod report;
 
 mod greeting;
@@ -63,6 +64,8 @@ use crate::store::SharedStore;
 
 /// How long a caller waits for a place in a busy room's mailbox.
 const MAILBOX_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How often a question is answered anew because access narrowed meanwhile.
+const ANSWERS_MAX: u32 = 3;
 /// How often a caller opens a room anew that was closed before it took the input.
 const OPENINGS_MAX: u32 = 4;
 
@@ -170,8 +173,17 @@ impl Hub {
         ask: Ask,
     ) -> Result<Told, Refusal> {
         let room = self.room(organization).await?;
-        let view = room.fresh_view()?;
-        read::answer(&room, &view, teammate, &ask).await
+        for _ in 0..ANSWERS_MAX {
+            let view = room.fresh_view()?;
+            let told = read::answer(&room, &view, teammate, &ask).await;
+            match told {
+                Err(Refusal::AccessChanged) => room.look().await,
+                // What was read while somebody's access narrowed is read again.
+                Ok(_) if room.narrowed() > view.organization.seq() => {}
+                told => return room.fresh_view().and(told),
+            }
+        }
+        Err(Refusal::AccessChanged)
     }
 
     /// Waits until the organization, if it is in memory here, has been applied up to an event, and says how many

@@ -3,25 +3,18 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
-use dashmap::DashMap;
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Hub;
 use super::lease::Lease;
+use super::question::Questions;
 use crate::bus::envelope::{self, Note};
-use crate::bus::{SharedBus, Subscription, Topic};
+use crate::bus::{SharedBus, Topic};
 use crate::domain::node::NodeId;
-
-/// Notes from other nodes that wait to be looked at. One that does not fit is asked again.
-const NOTES_MAX: usize = 1_024;
-/// Confirmations that wait for one who asked.
-const CONFIRMED_MAX: usize = 256;
-
-/// A node that said how many sessions lost something; none if it does not have the organization in memory.
-pub(super) type Confirmed = (NodeId, Option<u32>);
+use crate::store::nodes::Beat;
+use crate::store::{SharedStore, StoreError};
 
 /// The other nodes, and this one among them.
 pub(super) struct Peers {
@@ -31,26 +24,35 @@ pub(super) struct Peers {
     pub bus: SharedBus,
     /// The lease of rooms that open from now on.
     pub lease: Lease,
+    /// What this node has asked the others.
+    pub questions: Questions,
+    /// The number of this node's newest beat.
+    pub beaten: AtomicU64,
+    /// The newest of its beats after which it has applied all that it was told.
+    pub applied: AtomicU64,
     /// The newest number of each node, and when this node first saw it.
-    seen: Mutex<HashMap<NodeId, (u64, Instant)>>,
-    questions: DashMap<u64, mpsc::Sender<Confirmed>>,
-    /// Numbers questions and reports.
+    since: Mutex<HashMap<NodeId, (u64, Instant)>>,
+    newest: watch::Sender<List>,
+    /// Numbers reports.
     number: AtomicU64,
 }
 
-/// A question to other nodes, which is over when this is dropped.
-pub(super) struct Question<'a> {
-    peers: &'a Peers,
-    /// Its number.
-    pub number: u64,
-    /// What they answer.
-    pub answers: mpsc::Receiver<Confirmed>,
+/// The list of nodes as it was read once.
+#[derive(Debug, Clone)]
+pub(super) struct List {
+    /// Before it was read.
+    pub asked: Instant,
+    /// Who is on it, this node too.
+    pub nodes: Arc<Vec<Seen>>,
 }
 
-impl Drop for Question<'_> {
-    fn drop(&mut self) {
-        self.peers.questions.remove(&self.number);
-    }
+/// A node on the list.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// Its newest beat.
+    pub beat: Beat,
+    /// Since when that has been known here. Whatever lease it has by that beat was asked for before.
+    pub since: Instant,
 }
 
 impl Peers {
@@ -60,41 +62,39 @@ impl Peers {
             node,
             bus,
             lease: Lease::none_yet(),
-            seen: Mutex::default(),
-            questions: DashMap::new(),
+            questions: Questions::default(),
+            beaten: AtomicU64::new(0),
+            applied: AtomicU64::new(0),
+            since: Mutex::default(),
+            newest: watch::Sender::new(List { asked: Instant::now(), nodes: Arc::default() }),
             number: AtomicU64::new(1),
         }
     }
 
-    /// Who has beaten, by the store's word of just now. Returns since when each has been seen with its number:
-    /// whatever lease it has by that beat began before.
-    pub(super) fn see(&self, nodes: Vec<(NodeId, u64)>) -> Vec<(NodeId, u64, Instant)> {
-        let (mut seen, now) = (self.seen(), Instant::now());
-        seen.retain(|node, _| nodes.iter().any(|(other, _)| other == node));
-        let since = |(node, number): (NodeId, u64)| {
-            let known = seen.get(&node).filter(|(before, _)| *before == number);
-            let since = known.map_or(now, |(_, since)| *since);
-            seen.insert(node.clone(), (number, since));
-            (node, number, since)
+    /// Reads the list of nodes.
+    pub(super) async fn read(&self, store: &SharedStore) -> Result<List, StoreError> {
+        let asked = Instant::now();
+        let beats = store.nodes().await?;
+        let now = Instant::now();
+        let mut since = self.since.lock().expect("nothing panics while it holds this");
+        since.retain(|node, _| beats.iter().any(|beat| beat.node == *node));
+        let seen = |beat: Beat| {
+            let known = since.get(&beat.node).filter(|(number, _)| *number == beat.number);
+            let known_since = known.map_or(now, |(_, since)| *since);
+            since.insert(beat.node.clone(), (beat.number, known_since));
+            Seen { beat, since: known_since }
         };
-        nodes.into_iter().map(since).collect()
+        Ok(List { asked, nodes: Arc::new(beats.into_iter().map(seen).collect()) })
     }
 
-    fn seen(&self) -> MutexGuard<'_, HashMap<NodeId, (u64, Instant)>> {
-        self.seen.lock().expect("nothing panics while it holds this")
+    /// Lets everybody here see a list that was read.
+    pub(super) fn show(&self, list: List) {
+        self.newest.send_replace(list);
     }
 
-    /// Higher than any that was given before.
-    pub(super) fn next_number(&self) -> u64 {
-        self.number.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Begins a question.
-    pub(super) fn ask(&self) -> Question<'_> {
-        let number = self.next_number();
-        let (answer, answers) = mpsc::channel(CONFIRMED_MAX);
-        self.questions.insert(number, answer);
-        Question { peers: self, number, answers }
+    /// The newest list that was shown, as it changes.
+    pub(super) fn newest(&self) -> watch::Receiver<List> {
+        self.newest.subscribe()
     }
 
     /// Tells one node something.
@@ -102,31 +102,8 @@ impl Peers {
         self.bus.publish(&Topic::Node(to.clone()), envelope::encode(&self.node, note));
     }
 
-    fn confirmed(&self, question: u64, confirmed: Confirmed) {
-        if let Some(asked) = self.questions.get(&question) {
-            // With so many answers waiting, another one changes nothing: it is asked again.
-            drop(asked.try_send(confirmed));
-        }
-    }
-}
-
-/// Listens to what other nodes tell this one, for as long as the hub lives.
-pub(super) async fn listen(hub: &Hub, peers: &Arc<Peers>) {
-    let (heard, mut notes) = mpsc::channel(NOTES_MAX);
-    let ear = Arc::new(move |bytes| drop(heard.try_send(bytes)));
-    let _subscription: Subscription = peers.bus.subscribe(Topic::Node(peers.node.clone()), ear).await;
-    while let Some(bytes) = notes.recv().await {
-        match envelope::decode::<Note>(&bytes) {
-            Ok((from, Note::Confirm { question, organization, seq })) => {
-                let (hub, peers) = (hub.clone(), Arc::clone(peers));
-                tokio::spawn(async move {
-                    if let Ok(sessions) = hub.confirm(&organization, seq).await {
-                        peers.tell(&from, &Note::Confirmed { question, sessions });
-                    }
-                });
-            }
-            Ok((by, Note::Confirmed { question, sessions })) => peers.confirmed(question, (by, sessions)),
-            Err(error) => tracing::debug!(%error, "a note from another node cannot be read"),
-        }
+    /// Higher than any that was given before.
+    pub(super) fn next_number(&self) -> u64 {
+        self.number.fetch_add(1, Ordering::Relaxed)
     }
 }

@@ -3,27 +3,32 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
 use rotunda_protocol::id::OrganizationId;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Hub;
-use super::peers::{self, Peers};
+use super::lease::Moment;
+use super::peers::{List, Peers};
+use super::question;
 use crate::bus::Health;
 use crate::domain::event::Seq;
-use crate::domain::node::NodeId;
+use crate::store::StoreError;
 use crate::store::nodes::Beat;
 
 /// How often a node beats while news arrive by the bus. Lost ones are found after this.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
 /// The same while they do not: delivery goes on well within a second.
 const BEAT_EVERY_DEAF: Duration = Duration::from_millis(200);
-/// How long a beat, and then the rooms, may take; a lease outlasts both.
+/// How long the database may take for a beat: a lease outlasts two of them.
 const BEAT_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long rooms may take to apply what they lack. Beats go on meanwhile; those that took longer confirm nothing.
+const CATCH_UP_TIME_MAX: Duration = Duration::from_secs(10);
 /// How often rooms are looked at whose lease may have run out.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A node that has not beaten for this long is forgotten; any lease of its has run out long before.
@@ -39,7 +44,14 @@ impl Pulse {
     /// Starts beating, and listening to what other nodes tell this one.
     pub(super) fn start(hub: Hub, peers: Arc<Peers>) -> Self {
         let stop = CancellationToken::new();
-        let task = tokio::spawn(run(hub, peers, stop.clone()));
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            // Without a pulse the node would show nothing for ever.
+            while let Err(error) = tokio::spawn(run(hub.clone(), Arc::clone(&peers), stopped.clone())).await {
+                tracing::error!(%error, "the node's pulse has failed, and begins anew");
+                sleep(BEAT_EVERY).await;
+            }
+        });
         Self { stop, task }
     }
 
@@ -53,14 +65,12 @@ impl Pulse {
 }
 
 async fn run(hub: Hub, peers: Arc<Peers>, stop: CancellationToken) {
-    let mut heart = Heart { hub: hub.clone(), peers: Arc::clone(&peers), number: 0, confirmed: true };
+    let heart = Heart { hub: hub.clone(), peers: Arc::clone(&peers), failing: AtomicBool::new(false) };
     tokio::select! {
         () = stop.cancelled() => {}
-        () = heart.beat_on() => {}
-        () = look_on(&hub) => {}
-        () = peers::listen(&hub, &peers) => {}
+        _ = async { tokio::join!(heart.beat_on(), look_on(&hub), question::listen(&hub, &peers)) } => {}
     }
-    let gone = hub.services.store.forget(&peers.node, heart.number);
+    let gone = hub.services.store.forget(&peers.node, peers.beaten.load(Ordering::Relaxed));
     if !matches!(timeout(BEAT_TIME_MAX, gone).await, Ok(Ok(()))) {
         tracing::warn!("the database still lists this node; others will forget it");
     }
@@ -69,17 +79,19 @@ async fn run(hub: Hub, peers: Arc<Peers>, stop: CancellationToken) {
 struct Heart {
     hub: Hub,
     peers: Arc<Peers>,
-    /// The number of the newest beat.
-    number: u64,
-    /// Everything that the newest beat was answered with has been applied.
-    confirmed: bool,
+    /// The last beat failed, and it was told.
+    failing: AtomicBool,
 }
 
 impl Heart {
-    async fn beat_on(&mut self) {
+    async fn beat_on(&self) {
         let mut health = self.peers.bus.health();
         loop {
-            self.beat().await;
+            match timeout(BEAT_TIME_MAX, self.beat()).await {
+                Ok(Ok(())) => self.tell(None),
+                Ok(Err(error)) => self.tell(Some(&error.to_string())),
+                Err(_elapsed) => self.tell(Some("it took too long")),
+            }
             let every = match *health.borrow_and_update() {
                 Health::Delivering => BEAT_EVERY,
                 Health::Deaf => BEAT_EVERY_DEAF,
@@ -92,66 +104,103 @@ impl Heart {
         }
     }
 
-    async fn beat(&mut self) {
-        let rooms = self.hub.rooms.all();
-        let number = self.number + u64::from(self.confirmed);
-        let organizations = rooms.iter().map(|(organization, _)| organization.clone()).collect();
-        let beat = Beat { node: self.peers.node.clone(), number, organizations };
-        let asked = Instant::now();
-        // The beat may be noted although its answer was lost: its number stands for nothing that was applied.
-        (self.number, self.confirmed) = (number, false);
-        let round = match timeout(BEAT_TIME_MAX, self.hub.services.store.beat(beat)).await {
-            Ok(Ok(round)) => round,
-            Ok(Err(error)) => return self.failed(&error.to_string()),
-            Err(_) => return self.failed("it took too long"),
-        };
+    async fn beat(&self) -> Result<(), StoreError> {
+        let (store, asked) = (&self.hub.services.store, Moment::now());
+        let number = self.peers.beaten.fetch_add(1, Ordering::Relaxed) + 1;
+        let applied = self.peers.applied.load(Ordering::Relaxed);
+        store.beat(Beat { node: self.peers.node.clone(), number, applied }).await?;
+        // After the beat, so that a room is on this list, or has been read since whoever waits for the beat began to.
+        let rooms: Vec<_> = self.hub.rooms.all().into_iter().map(Listed::now).collect();
+        let organizations: Vec<_> = rooms.iter().map(|listed| listed.organization.clone()).collect();
+        let (heads, list) = tokio::try_join!(store.heads(&organizations), self.peers.read(store))?;
         self.peers.lease.extend(asked);
-        let nodes = self.peers.see(round.nodes);
-        self.hub.services.metrics.saw_nodes(nodes.len());
-        let heads: HashMap<_, _> = round.heads.into_iter().collect();
+        self.catch_up(number, asked, rooms, &heads.into_iter().collect());
+        self.hub.services.metrics.saw_nodes(list.nodes.len());
+        self.forget(&list);
+        self.peers.show(list);
+        Ok(())
+    }
+
+    /// Has each room come as far as the log was. Those that are there already cost nothing; the others take their own
+    /// time.
+    fn catch_up(&self, number: u64, asked: Moment, rooms: Vec<Listed>, heads: &HashMap<OrganizationId, Seq>) {
         let mut behind = Vec::new();
-        for (organization, room) in rooms {
+        for Listed { organization, room, applied } in rooms {
             // An organization that is not there yet has no events.
             let head = heads.get(&organization).copied().unwrap_or_default();
-            match room.filter(|room| room.view().organization.seq() >= head) {
-                Some(room) => room.confirm(asked),
-                None => behind.push(self.bring(organization, head, asked)),
+            match room {
+                Some(room) if head < applied => room.lose(),
+                Some(room) if head <= room.applied() => room.confirm(asked),
+                Some(_) | None => behind.push(bring(self.hub.clone(), organization, head, asked)),
             }
         }
-        self.confirmed = join_all(behind).await.into_iter().all(|reached| reached);
-        self.forget(nodes).await;
-    }
-
-    fn failed(&self, why: &str) {
-        tracing::warn!(why, "the database did not take the node's beat");
-        self.hub.services.metrics.store_failed();
-    }
-
-    /// Has a room come as far as the log was; then what it knows is fresh. True too if it has closed meanwhile.
-    async fn bring(&self, organization: OrganizationId, head: Seq, asked: Instant) -> bool {
-        let reached = timeout(BEAT_TIME_MAX, async {
-            // It may be opening, with what was read before this beat.
-            let room = self.hub.room(&organization).await.ok()?;
-            room.reach(head).await.map(|_| room)
+        if behind.is_empty() {
+            self.peers.applied.fetch_max(number, Ordering::Relaxed);
+            return;
+        }
+        let peers = Arc::clone(&self.peers);
+        tokio::spawn(async move {
+            let all = timeout(CATCH_UP_TIME_MAX, join_all(behind)).await;
+            if all.is_ok_and(|brought| brought.into_iter().all(|brought| brought)) {
+                peers.applied.fetch_max(number, Ordering::Relaxed);
+            }
         });
-        match reached.await {
-            Ok(Some(room)) => {
-                room.confirm(asked);
-                true
-            }
-            Ok(None) | Err(_) => !self.hub.rooms.has(&organization),
-        }
     }
 
     /// Nodes that ended without a word.
-    async fn forget(&self, nodes: Vec<(NodeId, u64, Instant)>) {
-        for (node, number, _) in nodes.into_iter().filter(|(.., since)| since.elapsed() > FORGET_AFTER) {
-            tracing::info!(%node, "a node has not beaten for a minute and is forgotten");
-            if let Err(error) = self.hub.services.store.forget(&node, number).await {
-                tracing::warn!(%error, %node, "a node cannot be forgotten yet");
-            }
+    fn forget(&self, list: &List) {
+        let others = list.nodes.iter().filter(|seen| seen.beat.node != self.peers.node);
+        for seen in others.filter(|seen| seen.since.elapsed() > FORGET_AFTER) {
+            let (store, beat) = (self.hub.services.store.clone(), seen.beat.clone());
+            tokio::spawn(async move {
+                match store.forget(&beat.node, beat.number).await {
+                    Ok(()) => {
+                        tracing::info!(node = %beat.node, "a node has not beaten for a minute and is forgotten");
+                    }
+                    Err(error) => tracing::debug!(%error, "a node cannot be forgotten yet"),
+                }
+            });
         }
     }
+
+    /// Once when beats begin to fail, and once when they are taken again.
+    fn tell(&self, failure: Option<&str>) {
+        let failing = failure.is_some();
+        if let Some(why) = failure {
+            self.hub.services.metrics.store_failed();
+            if !self.failing.load(Ordering::Relaxed) {
+                tracing::warn!(why, "the database does not take the node's beats: soon it can show nothing");
+            }
+        } else if self.failing.load(Ordering::Relaxed) {
+            tracing::info!("the database takes the node's beats again");
+        }
+        self.failing.store(failing, Ordering::Relaxed);
+    }
+}
+
+/// A room, and how far it was when the node asked.
+struct Listed {
+    organization: OrganizationId,
+    room: Option<Arc<super::room::Room>>,
+    applied: Seq,
+}
+
+impl Listed {
+    fn now((organization, room): (OrganizationId, Option<Arc<super::room::Room>>)) -> Self {
+        let applied = room.as_ref().map(|room| room.applied()).unwrap_or_default();
+        Self { organization, room, applied }
+    }
+}
+
+/// Has a room come as far as the log was; then what it knows is fresh. True too if it has closed meanwhile.
+async fn bring(hub: Hub, organization: OrganizationId, head: Seq, asked: Moment) -> bool {
+    // It may be opening, with what was read before this beat.
+    let Ok(room) = hub.room(&organization).await else { return false };
+    if room.reach(head).await.is_some() {
+        room.confirm(asked);
+        return true;
+    }
+    !hub.rooms.has(&organization)
 }
 
 /// Rooms whose lease has run out say so to their sessions.
@@ -160,10 +209,6 @@ async fn look_on(hub: &Hub) {
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         look.tick().await;
-        for (_, room) in hub.rooms.all() {
-            if let Some(room) = room {
-                room.look_at_lease();
-            }
-        }
+        hub.rooms.all().into_iter().filter_map(|(_, room)| room).for_each(|room| room.look_at_lease());
     }
 }

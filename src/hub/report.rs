@@ -29,9 +29,9 @@ pub(super) struct Reporting {
 impl Keeper {
     /// Tells other nodes what has changed here.
     pub(super) fn report(&mut self) {
-        let now = clock::now_millis();
+        let now = clock::steady_millis();
         if self.reporting.whole_at.is_some_and(|at| at <= Instant::now()) {
-            self.say(Some(self.presence.report(now)));
+            self.say(self.presence.report(now));
             let again = Duration::from_millis(REPORT_EVERY.unsigned_abs());
             // Of a room without sessions nobody needs to hear again.
             let whole_at = (!self.registry.is_empty()).then(|| Instant::now() + again);
@@ -40,7 +40,7 @@ impl Keeper {
         let here = self.reporting.here && self.tell_at.is_none();
         if here || !self.reporting.at.is_empty() {
             let at = std::mem::take(&mut self.reporting.at);
-            self.say(Some(self.presence.report_of(&at, here, now)));
+            self.say(self.presence.report_of(&at, here, now));
             self.reporting.here &= !here;
         }
     }
@@ -63,10 +63,10 @@ impl Keeper {
 
     /// Other nodes need not wait for what this one has said to expire.
     pub(super) fn say_goodbye(&self) {
-        self.say(None);
+        self.say(Report::gone());
     }
 
-    fn say(&self, report: Option<Report>) {
+    fn say(&self, report: Report) {
         let (Some(peers), Some(cursors)) = (&self.room.services.peers, &self.cursors) else { return };
         let said = Said { epoch: cursors.epoch(), number: peers.next_number(), report };
         let message = envelope::encode(&peers.node, &said);
@@ -83,10 +83,7 @@ impl Keeper {
         let may = |teammate: &_, id: &_| {
             organization.conversation(id).is_some_and(|open| organization.can_see(teammate, open))
         };
-        let heard = match said.report {
-            Some(report) => self.presence.hear((&by, said.number), report, clock::now_millis(), may),
-            None => self.presence.gone(&by),
-        };
+        let heard = self.presence.hear((&by, said.number), said.report, clock::steady_millis(), may);
         if heard.is_new && !self.registry.is_empty() {
             // It does not know who is here either.
             self.reporting.whole_at = Some(Instant::now());

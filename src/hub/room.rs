@@ -2,8 +2,7 @@
 //! state itself belongs to the room's own task (`keeper`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -15,14 +14,13 @@ use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use super::Services;
 use super::cursor::Cursors;
 use super::follow::Reached;
 use super::joining::{Joined, NotJoined};
 use super::keeper::Keeper;
-use super::lease::{Lease, SharedLease};
+use super::lease::{Lease, Moment, SharedLease};
 use super::peers::Peers;
 use super::registry::Key;
 use super::rooms::Rooms;
@@ -35,8 +33,6 @@ use crate::store::{Image, StoreError};
 
 /// Inputs that wait for a room. A room that is this far behind asks its callers to try again.
 pub(super) const INPUTS_MAX: usize = 4_096;
-/// A lease with less than this left may have run out before it is extended.
-const LEASE_NEARLY_OVER: Duration = Duration::from_secs(1);
 
 /// What a room can be asked to do.
 pub(super) enum Input {
@@ -60,6 +56,8 @@ pub(super) enum Input {
     Reach(Reached),
     /// The room's lease has run out, or goes on.
     Lease,
+    /// The log is shorter than what the room has applied.
+    Lost,
     /// The task panics.
     #[cfg(test)]
     Break,
@@ -121,8 +119,14 @@ pub(super) struct Room {
     pub view: ArcSwap<View>,
     /// What all rooms use.
     pub services: Arc<Services>,
+    /// Up to where the log has been applied: everybody was told, and nothing waits any more that may not be shown.
+    pub applied: AtomicU64,
+    /// The newest event by which anybody may see less.
+    pub narrowed: AtomicU64,
     /// Until when it may show anything.
     pub lease: SharedLease,
+    /// It has yet to look at its lease, as it was asked to.
+    pub looks_at_lease: AtomicBool,
     /// Its sessions believe that what they are shown is current.
     pub shows_fresh: AtomicBool,
 }
@@ -137,19 +141,23 @@ impl Room {
         let (inputs, waiting) = mpsc::channel(INPUTS_MAX);
         let peers = services.peers.as_ref();
         // What is read from now on holds everything that was durable when the node last asked.
-        let lease = peers.map_or_else(Lease::forever, |peers| peers.lease.fork());
+        let lease = peers.map_or(Lease::Forever, |peers| peers.lease.fork());
         // Before anything is read, so that nothing falls between.
         let hears = match peers {
             Some(peers) => subscribe(&organization, peers, &inputs).await.into(),
             None => Vec::new(),
         };
         let view = load(organization.clone(), services.store.load(&organization).await?);
+        let applied = view.organization.seq();
         let room = Arc::new(Self {
             organization,
             inputs,
             view: ArcSwap::from_pointee(view),
             services: Arc::clone(services),
+            applied: AtomicU64::new(applied.0),
+            narrowed: AtomicU64::new(applied.0),
             lease: Arc::new(lease),
+            looks_at_lease: AtomicBool::new(false),
             shows_fresh: AtomicBool::new(true),
         });
         let keeper = Keeper::new(room.clone(), rooms, waiting, hears);
@@ -177,13 +185,25 @@ impl Room {
     }
 
     /// The room is as far as the log was at this time.
-    pub(super) fn confirm(&self, asked: Instant) {
-        // One that was about to run out may have, just now.
-        let lasted = self.lease.lasts(LEASE_NEARLY_OVER);
-        self.lease.extend(asked);
-        if !lasted || !self.shows_fresh.load(Ordering::Relaxed) {
+    pub(super) fn confirm(&self, asked: Moment) {
+        if self.lease.extend(asked) || !self.shows_fresh.load(Ordering::Relaxed) {
             self.tell_of_lease();
         }
+    }
+
+    /// Up to where the log has been applied.
+    pub(super) fn applied(&self) -> Seq {
+        Seq(self.applied.load(Ordering::Acquire))
+    }
+
+    /// The newest event by which anybody may see less, or one before it was opened.
+    pub(super) fn narrowed(&self) -> Seq {
+        Seq(self.narrowed.load(Ordering::Acquire))
+    }
+
+    /// The log is shorter than what the room has applied.
+    pub(super) fn lose(&self) {
+        send_surely(&self.inputs, Input::Lost);
     }
 
     /// Its sessions are told if its lease has run out.
@@ -194,7 +214,9 @@ impl Room {
     }
 
     fn tell_of_lease(&self) {
-        send_surely(&self.inputs, Input::Lease);
+        if !self.looks_at_lease.swap(true, Ordering::AcqRel) {
+            send_surely(&self.inputs, Input::Lease);
+        }
     }
 
     /// The newest snapshot.

@@ -15,20 +15,33 @@ use crate::store::StoreError;
 pub(super) struct Rooms(Arc<DashMap<OrganizationId, Arc<OnceCell<Arc<Room>>>>>);
 
 impl Rooms {
-    /// The room of an organization, opened if need be.
+    /// The room of an organization, opened if need be. Who stops waiting does not stop it from being opened.
     pub(super) async fn open(
         &self,
         organization: &OrganizationId,
         services: &Arc<Services>,
     ) -> Result<Arc<Room>, StoreError> {
         let cell = self.0.entry(organization.clone()).or_default().clone();
-        let open = || Room::open(organization.clone(), services, self.clone());
+        if let Some(open) = cell.get() {
+            return Ok(Arc::clone(open));
+        }
+        let opening = self.clone().open_in(cell, organization.clone(), Arc::clone(services));
+        tokio::spawn(opening).await.map_err(|failed| StoreError::Unavailable(Box::new(failed)))?
+    }
+
+    async fn open_in(
+        self,
+        cell: Arc<OnceCell<Arc<Room>>>,
+        organization: OrganizationId,
+        services: Arc<Services>,
+    ) -> Result<Arc<Room>, StoreError> {
+        let open = || Room::open(organization.clone(), &services, self.clone());
         let opened = cell.get_or_try_init(open).await.cloned();
         if opened.is_err() {
             // Unless somebody else is still opening it here: a room that is not on this map would be one that nobody
             // keeps up to date.
             let abandoned = |kept: &Arc<OnceCell<_>>| kept.get().is_none() && Arc::strong_count(kept) == 2;
-            self.0.remove_if(organization, |_, kept| Arc::ptr_eq(kept, &cell) && abandoned(kept));
+            self.0.remove_if(&organization, |_, kept| Arc::ptr_eq(kept, &cell) && abandoned(kept));
         }
         opened
     }

@@ -15,11 +15,8 @@ use super::place::Place;
 use super::registry::OPEN_MAX;
 use super::room::{Input, Pending};
 use super::send_queue::Permit;
-use super::{commit, greeting, read, refused, room};
+use super::{ANSWERS_MAX, commit, greeting, read, refused, room};
 use crate::domain::event::Seq;
-
-/// How often a question is answered anew because the teammate's access narrowed meanwhile.
-const ANSWERS_MAX: u32 = 3;
 
 /// A session's place in its room. Dropping it leaves the room.
 pub struct Seat(Arc<Place>);

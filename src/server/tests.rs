@@ -25,7 +25,7 @@ use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Seq};
 use crate::domain::node::NodeId;
 use crate::session::token::Tokens;
-use crate::store::nodes::{Beat, Nodes, Round};
+use crate::store::nodes::{Beat, Nodes};
 use crate::store::*;
 
 const SECRET: &str = "a secret that is long enough for this";
@@ -88,10 +88,13 @@ impl Store for Unasked {
 
 #[async_trait]
 impl Nodes for Unasked {
-    async fn beat(&self, _beat: Beat) -> Result<Round, StoreError> {
+    async fn beat(&self, _beat: Beat) -> Result<(), StoreError> {
         unreachable!()
     }
-    async fn nodes(&self) -> Result<Vec<(NodeId, u64)>, StoreError> {
+    async fn heads(&self, _of: &[OrganizationId]) -> Result<Vec<(OrganizationId, Seq)>, StoreError> {
+        unreachable!()
+    }
+    async fn nodes(&self) -> Result<Vec<Beat>, StoreError> {
         unreachable!()
     }
     async fn forget(&self, _node: &NodeId, _number: u64) -> Result<(), StoreError> {

@@ -114,8 +114,10 @@ impl Line {
     }
 
     fn poll_inbound(&self, context: &mut Context<'_>) -> Poll<()> {
-        // A peer that asks and does not read is not listened to: its answers would pile up here.
-        if self.blocked && self.queue.answers_waiting() >= self.answers_max {
+        // A peer that asks and does not read is not listened to: its answers would pile up here. Nor is one whose
+        // answers the node holds back.
+        let waits = self.blocked || self.queue.is_held();
+        if waits && self.queue.answers_waiting() >= self.answers_max {
             return Poll::Pending;
         }
         self.socket.poll_readable(context)

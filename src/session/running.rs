@@ -198,7 +198,9 @@ impl<C: Counterpart> Running<C> {
     fn due(&self) -> Instant {
         let (now, limits) = (Instant::now(), &self.line.sessions.limits);
         let beat = self.line.wrote_at + limits.heartbeat;
-        let stuck = self.line.queue.stuck_since().map(|since| since + limits.behind_max);
+        // What the node holds back is looked at again when it lets go.
+        let stuck = self.line.queue.stuck_since().filter(|_| !self.line.queue.is_held());
+        let stuck = stuck.map(|since| since + limits.behind_max);
         [Some(self.line.heard_at + limits.silence_max()), Some(self.expires_at), stuck]
             .into_iter()
             .flatten()

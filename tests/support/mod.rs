@@ -5,6 +5,7 @@ pub(crate) mod http;
 pub(crate) mod hub;
 pub(crate) mod node;
 pub(crate) mod practice;
+pub(crate) mod program;
 
 pub(crate) use client::Client;
 pub(crate) use hub::Hub;

@@ -20,7 +20,7 @@ use self::secrets::{SERVICE_FILE, Secrets};
 use super::output::Output;
 use super::serve::told_to_end;
 use super::{Outcome, log};
-use crate::config::{Config, LogFormat, NumberConfig, TokenConfig, TokenKey};
+use crate::config::{Config, LogFormat, NumberConfig, Secret, TokenConfig, TokenKey};
 use crate::hub::Hub;
 use crate::node::Node;
 use crate::session::token::Tokens;
@@ -35,9 +35,16 @@ pub struct Demo {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:4400")]
     listen: SocketAddr,
-    /// The folder for its database and secrets; remove it to begin anew.
+    /// The folder for its secrets, and for its database unless that is elsewhere; remove it to begin anew.
     #[arg(long, default_value = "rotunda-demo")]
     data: PathBuf,
+    /// A Postgres, for several demos that are nodes of one practice. They share the folder too, which belongs to that
+    /// database.
+    #[arg(long, value_name = "URL")]
+    store: Option<Secret>,
+    /// A Redis by which these nodes tell each other what is new.
+    #[arg(long, value_name = "URL")]
+    bus: Option<Secret>,
 }
 
 impl Demo {
@@ -62,8 +69,8 @@ impl Demo {
         Ok(Config {
             listen: self.listen,
             data: self.data.clone(),
-            store: None,
-            bus: None,
+            store: self.store.clone(),
+            bus: self.bus.clone(),
             bus_ca: None,
             tokens: TokenConfig { key, token_audience: None },
             origins: vec![],

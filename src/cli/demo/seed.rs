@@ -97,7 +97,7 @@ pub(super) async fn done(
         ) => Ok(None),
         Err(Refusal::Unavailable) => bail!("the database does not answer; see the log"),
         Err(refusal) => {
-            tracing::warn!(r#ref, code = refusal.code(), "an act of the demo was refused");
+            tracing::debug!(r#ref, code = refusal.code(), "an act of the demo was refused");
             Ok(None)
         }
     }

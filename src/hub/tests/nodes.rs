@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rotunda_protocol::ask::{Ask, Told};
 use rotunda_protocol::codec::Codec;
-use rotunda_protocol::command::{Command, Outcome, Revoked};
+use rotunda_protocol::command::{Command, Done, Outcome, Revoked};
 use rotunda_protocol::frame::{ServerFrame, Start};
 use rotunda_protocol::id::{ConversationId, TeammateId};
 use rotunda_protocol::principal::Actor;
@@ -16,6 +16,7 @@ use super::member::Member;
 use super::practice::{Practice, id};
 use super::store::Between;
 use crate::bus::local::LocalBus;
+use crate::bus::silent::Silent;
 use crate::bus::trouble::{Odds, Trouble};
 use crate::domain::event::Seq;
 use crate::domain::node::NodeId;
@@ -116,12 +117,20 @@ async fn b3_a_revocation_does_not_wait_for_a_node_whose_lease_has_run_out() {
     let practice = two().await;
     // A node that was killed: it is on the list and says nothing.
     let dead = NodeId::new("dead");
-    let beat = crate::store::nodes::Beat { node: dead.clone(), number: 7, organizations: vec![] };
+    let beat = crate::store::nodes::Beat { node: dead.clone(), number: 7, applied: 6 };
     practice.store.beat(beat).await.unwrap();
     let began = Instant::now();
-    let revoked = on_first(&practice, "out", take_cyd_out()).await.unwrap().revoked.unwrap();
+    // Whoever finds it done already must not hear so any sooner.
+    let (first, second) = tokio::join!(on_first(&practice, "out", take_cyd_out()), async {
+        let found = on_first(&practice, "out as well", take_cyd_out()).await;
+        (found, began.elapsed())
+    });
+    let revoked = first.unwrap().revoked.unwrap();
     assert_eq!((revoked.nodes, revoked.lapsed), (2, 1), "{revoked:?}");
     assert!(began.elapsed() >= Duration::from_secs(4), "it might have shown something until then");
+    let (found, after) = second;
+    assert_eq!(found.unwrap(), Outcome { done: Done::Unchanged, revoked: None });
+    assert!(after >= Duration::from_secs(4), "{after:?}");
     assert!(revoked.took_ms < 6_000, "{revoked:?}");
     // By now everybody knows that it is dead.
     let add = Command::UpdateTeam { team: id("desk"), name: None, add: vec![id("cyd")], remove: vec![] };
@@ -266,4 +275,60 @@ async fn what_another_release_wrote_is_not_guessed_at() {
     // And life goes on from there, on the other node as well once it has seen it.
     while on_first(&practice, "note", note(&conversation, "after")).await == Err(Refusal::Unavailable) {}
     until(&mut dee, |dee| dee.rows[&conversation].items == 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_with_no_bus_between_them_follow_the_log() {
+    let mut practice = Practice::new().await;
+    let cluster = Cluster { node: NodeId::new("second"), bus: Arc::new(Silent::new()) };
+    let hub = Hub::among(practice.store.clone(), Metrics::new(), Limits::default(), cluster);
+    hub.fresh(&practice.organization).await;
+    practice.others = vec![(hub.clone(), Trouble::new(LocalBus::new(), Odds::default(), 2))];
+    let mut ben = practice.join_at(1, "ben", Codec::Json).await.unwrap();
+    let began = Instant::now();
+    let command = super::practice::message("+14155550100", "+14155550999");
+    let service = Actor::Service("test".into());
+    practice.hub.call(&practice.organization, service, "message".into(), command).await.unwrap();
+    until(&mut ben, |ben| !ben.rows.is_empty()).await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    hub.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_went_back_makes_its_rooms_anew_on_every_node() {
+    let mut practice = two().await;
+    let conversation = practice.receive("+14155550100", "+14155550999", "hi").await;
+    on_first(&practice, "note", note(&conversation, "lost")).await.unwrap();
+    practice.level(Seq(3)).await;
+    let mut ben = practice.join_at(1, "ben", Codec::Json).await.unwrap();
+    ben.read().await;
+    practice.go_back_to(2).await;
+    let ended = async {
+        while ben.is_here() {
+            ben.wait().await;
+            ben.read().await;
+        }
+    };
+    timeout(PATIENCE, ended).await.expect("nobody on that node has asked for anything");
+    practice.rejoin(&mut ben).await.unwrap();
+    ben.read().await;
+    assert_eq!(ben.starts, [Start::Fresh, Start::Reset], "it had seen what no longer is");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_organization_that_only_other_nodes_need_leaves_memory() {
+    let limits = Limits { room_idle: Duration::from_millis(300), ..Limits::default() };
+    let practice = Practice::among(2, Odds::default(), 1, limits).await;
+    let _ada = practice.join("ada", Codec::Json).await.unwrap();
+    let began = Instant::now();
+    let mut n = 0;
+    while practice.node(1).rooms() > 0 {
+        assert!(began.elapsed() < PATIENCE, "what other nodes say keeps it");
+        n += 1;
+        let message = super::practice::message("+14155550100", &format!("+1415555{n:04}"));
+        let service = Actor::Service("test".into());
+        practice.hub.call(&practice.organization, service, format!("m{n}"), message).await.unwrap();
+    }
+    // It is opened again when somebody comes.
+    assert!(practice.join_at(1, "ben", Codec::Json).await.is_ok());
 }

@@ -190,6 +190,19 @@ impl Practice {
         head.bind(seq).execute(&mut connection).await.unwrap();
     }
 
+    /// The database is replaced by an older copy of itself.
+    pub(super) async fn go_back_to(&self, seq: i64) {
+        let file = self.folder.path().join("rotunda.db");
+        let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+        for statement in [
+            "DELETE FROM events WHERE organization = $1 AND seq > $2",
+            "UPDATE organizations SET head = $2 WHERE id = $1",
+        ] {
+            let query = sqlx::query(statement).bind(self.organization.as_str()).bind(seq);
+            query.execute(&mut connection).await.unwrap();
+        }
+    }
+
     /// Everything that happened.
     pub(super) async fn log(&self, after: Seq) -> Vec<(Seq, Event)> {
         self.hub.events(&self.organization, after, 100_000).await.unwrap()

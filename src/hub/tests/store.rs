@@ -11,7 +11,7 @@ use rotunda_protocol::item::Item;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Seq};
 use crate::domain::node::NodeId;
-use crate::store::nodes::{Beat, Nodes, Round};
+use crate::store::nodes::{Beat, Nodes};
 use crate::store::{
     Appended, ArchivedQuery, Batch, ChangedSince, Found, Image, Needs, SharedStore, Store, StoreError,
 };
@@ -136,12 +136,17 @@ impl Store for Between {
 
 #[async_trait]
 impl Nodes for Between {
-    async fn beat(&self, beat: Beat) -> Result<Round, StoreError> {
+    async fn beat(&self, beat: Beat) -> Result<(), StoreError> {
         self.reachable()?;
         self.real.beat(beat).await
     }
 
-    async fn nodes(&self) -> Result<Vec<(NodeId, u64)>, StoreError> {
+    async fn heads(&self, of: &[OrganizationId]) -> Result<Vec<(OrganizationId, Seq)>, StoreError> {
+        self.reachable()?;
+        self.real.heads(of).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<Beat>, StoreError> {
         self.reachable()?;
         self.real.nodes().await
     }

@@ -24,8 +24,9 @@ use self::sample::{
     team, teammate,
 };
 pub(crate) use self::sharing::{
-    a_beat_is_answered_with_heads_and_nodes, a_node_is_forgotten_unless_it_has_beaten_since,
-    a_turn_that_is_dropped_lets_the_next_go_on, append_as_a_room, racing_rooms_each_commit_once,
+    a_node_is_forgotten_unless_it_has_beaten_since, a_node_is_known_by_its_newest_beat,
+    a_turn_that_is_dropped_lets_the_next_go_on, append_as_a_room,
+    heads_are_those_of_the_organizations_that_there_are, racing_rooms_each_commit_once,
     what_is_found_is_as_of_a_head,
 };
 use super::{Appended, ArchivedQuery, Batch, ChangedSince, Needs, Store, StoreError};
@@ -59,7 +60,8 @@ macro_rules! checks {
             what_changed_is_told_or_is_too_much
             any_history_reads_back
             what_is_found_is_as_of_a_head
-            a_beat_is_answered_with_heads_and_nodes
+            heads_are_those_of_the_organizations_that_there_are
+            a_node_is_known_by_its_newest_beat
             a_node_is_forgotten_unless_it_has_beaten_since
             racing_rooms_each_commit_once
             a_turn_that_is_dropped_lets_the_next_go_on

@@ -9,9 +9,8 @@ use crate::domain::node::NodeId;
 use crate::store::nodes::Beat;
 use crate::store::{Appended, Batch, Needs, Store};
 
-fn beat(node: &str, number: u64, organizations: &[&str]) -> Beat {
-    let organizations = organizations.iter().map(|name| id(name)).collect();
-    Beat { node: NodeId::new(node), number, organizations }
+fn beat(node: &str, number: u64, applied: u64) -> Beat {
+    Beat { node: NodeId::new(node), number, applied }
 }
 
 pub(crate) async fn what_is_found_is_as_of_a_head(store: &dyn Store) {
@@ -23,30 +22,35 @@ pub(crate) async fn what_is_found_is_as_of_a_head(store: &dyn Store) {
     assert_eq!(found().await, Seq(3));
 }
 
-pub(crate) async fn a_beat_is_answered_with_heads_and_nodes(store: &dyn Store) {
+pub(crate) async fn heads_are_those_of_the_organizations_that_there_are(store: &dyn Store) {
     begin(store, Vec::new()).await;
     append(store, batch("p", 0, vec![small_event("1"), small_event("2")])).await;
     append(store, batch("q", 0, vec![small_event("1")])).await;
-    let round = store.beat(beat("b", 1, &["p", "nobody", "o"])).await.unwrap();
-    let mut heads = round.heads;
+    let mut heads = store.heads(&[id("p"), id("nobody"), id("o")]).await.unwrap();
     heads.sort();
     assert_eq!(heads, [(id("o"), Seq(1)), (id("p"), Seq(2))]);
-    assert_eq!(round.nodes, [(NodeId::new("b"), 1)]);
-    let round = store.beat(beat("a", 7, &[])).await.unwrap();
-    assert_eq!(round.nodes, [(NodeId::new("a"), 7), (NodeId::new("b"), 1)]);
-    let round = store.beat(beat("b", 2, &["o"])).await.unwrap();
-    assert_eq!(round.nodes, [(NodeId::new("a"), 7), (NodeId::new("b"), 2)]);
-    assert_eq!(store.nodes().await.unwrap(), round.nodes);
+    assert!(store.heads(&[]).await.unwrap().is_empty());
+}
+
+pub(crate) async fn a_node_is_known_by_its_newest_beat(store: &dyn Store) {
+    assert!(store.nodes().await.unwrap().is_empty());
+    for beat in [beat("b", 1, 0), beat("a", 7, 7), beat("b", 2, 1)] {
+        store.beat(beat).await.unwrap();
+    }
+    assert_eq!(store.nodes().await.unwrap(), [beat("a", 7, 7), beat("b", 2, 1)]);
+    // A beat that was late.
+    store.beat(beat("a", 6, 7)).await.unwrap();
+    assert_eq!(store.nodes().await.unwrap(), [beat("a", 7, 7), beat("b", 2, 1)]);
 }
 
 pub(crate) async fn a_node_is_forgotten_unless_it_has_beaten_since(store: &dyn Store) {
-    for (node, number) in [("a", 1), ("b", 5), ("b", 6)] {
-        store.beat(beat(node, number, &[])).await.unwrap();
+    for (node, number) in [("a", 1), ("b", 5), ("b", 6), ("c", 2)] {
+        store.beat(beat(node, number, 0)).await.unwrap();
     }
-    for (node, number) in [("a", 1), ("b", 5), ("nobody", 1)] {
+    for (node, number) in [("a", 1), ("b", 5), ("c", 3), ("nobody", 1)] {
         store.forget(&NodeId::new(node), number).await.unwrap();
     }
-    assert_eq!(store.nodes().await.unwrap(), [(NodeId::new("b"), 6)]);
+    assert_eq!(store.nodes().await.unwrap(), [beat("b", 6, 0)]);
 }
 
 /// Appends one event as a room does: at once, or if somebody was there first, in a turn after looking again.

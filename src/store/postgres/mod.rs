@@ -28,11 +28,12 @@ use rotunda_protocol::id::{ConversationId, OrganizationId, TeammateId};
 use rotunda_protocol::item::Item;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, PgTransaction, Postgres};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use self::lanes::Lanes;
 pub use self::open::OpenError;
-use super::nodes::{Beat, Nodes, Round};
+use super::nodes::{Beat, Nodes};
 use super::sql::fault::Fault;
 use super::sql::{archived, nodes, read};
 use super::{Appended, ArchivedQuery, Batch, ChangedSince, Found, Image, Needs, Store, StoreError, Turn};
@@ -42,6 +43,8 @@ use crate::domain::node::NodeId;
 
 /// How long anything may take, a wait for a connection included. Longer than what the database itself ends.
 const ANSWER_MAX: Duration = Duration::from_secs(8);
+/// The same for a whole organization, which may be large.
+const LOAD_MAX: Duration = Duration::from_mins(1);
 
 /// A database that nodes share.
 #[derive(Debug, Clone)]
@@ -51,13 +54,15 @@ pub struct PostgresStore {
     /// One connection, so that a beat never overtakes the one before.
     beats: PgPool,
     lanes: Arc<Lanes>,
+    /// For who waits for a turn, or has one. There are more writers: those who are alone at a log never wait here.
+    turns: Arc<Semaphore>,
     refs_since_prune: Arc<AtomicUsize>,
 }
 
 /// The database says nothing.
 #[derive(Debug, thiserror::Error)]
-#[error("no answer within {} s", ANSWER_MAX.as_secs())]
-struct Silent;
+#[error("no answer within {} s", .0.as_secs())]
+struct Silent(Duration);
 
 impl PostgresStore {
     /// Opens the database at a URL, `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…`, and brings its schema
@@ -89,9 +94,13 @@ impl PostgresStore {
 
 /// What comes of something, if it comes in time.
 async fn in_time<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, StoreError> {
-    match timeout(ANSWER_MAX, work).await {
+    within(ANSWER_MAX, work).await
+}
+
+async fn within<T>(time: Duration, work: impl Future<Output = Result<T, Fault>>) -> Result<T, StoreError> {
+    match timeout(time, work).await {
         Ok(outcome) => Ok(outcome?),
-        Err(_elapsed) => Err(StoreError::Unavailable(Box::new(Silent))),
+        Err(_elapsed) => Err(StoreError::Unavailable(Box::new(Silent(time)))),
     }
 }
 
@@ -105,7 +114,7 @@ async fn in_task<T: Send + 'static>(
 #[async_trait]
 impl Store for PostgresStore {
     async fn load(&self, organization: &OrganizationId) -> Result<Option<Image>, StoreError> {
-        in_time(async { read::image(&mut *self.snapshot().await?, organization).await }).await
+        within(LOAD_MAX, async { read::image(&mut *self.snapshot().await?, organization).await }).await
     }
 
     async fn append(&self, batch: Batch) -> Result<Appended, StoreError> {
@@ -176,18 +185,20 @@ impl Store for PostgresStore {
 
 #[async_trait]
 impl Nodes for PostgresStore {
-    async fn beat(&self, Beat { node, number, organizations }: Beat) -> Result<Round, StoreError> {
-        in_time(async {
-            let mut connection = self.beats.acquire().await?;
-            nodes::Change::Beat(node, number).write(&mut *connection).await?;
-            // A statement of its own sees what was committed by now, and not only by when the beat began.
-            nodes::round(&mut *connection, &organizations).await
-        })
-        .await
+    async fn beat(&self, beat: Beat) -> Result<(), StoreError> {
+        let change = nodes::Change::Beat(beat);
+        in_time(async { change.write(&mut *self.beats.acquire().await?).await }).await
     }
 
-    async fn nodes(&self) -> Result<Vec<(NodeId, u64)>, StoreError> {
-        in_time(async { nodes::all(&mut *self.beats.acquire().await?).await }).await
+    async fn heads(
+        &self,
+        organizations: &[OrganizationId],
+    ) -> Result<Vec<(OrganizationId, Seq)>, StoreError> {
+        in_time(async { nodes::heads(&mut *self.beats.acquire().await?, &organizations).await }).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<Beat>, StoreError> {
+        in_time(async { nodes::all(&mut *self.reader().await?).await }).await
     }
 
     async fn forget(&self, node: &NodeId, number: u64) -> Result<(), StoreError> {

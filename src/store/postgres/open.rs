@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::PostgresStore;
@@ -19,6 +20,8 @@ use crate::store::sql::statements::STATEMENTS_PREPARED;
 pub(super) const READERS: u32 = 6;
 /// Connections that append: as many organizations are written at once, and commits that meet share a flush.
 const WRITERS: u32 = 10;
+/// Connections of these that turns may hold: logs that several nodes write to must not keep the others waiting.
+const TURNS: usize = 5;
 /// How long anybody waits for a connection.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(3);
 /// How long a connection that comes back may take to finish what it was left with; then it is given up. Without it
@@ -140,6 +143,7 @@ pub(super) async fn open(url: &str) -> Result<PostgresStore, OpenError> {
         writers: pool(WRITERS, &options),
         beats: pool(1, &options),
         lanes: Arc::default(),
+        turns: Arc::new(Semaphore::new(TURNS)),
         refs_since_prune: Arc::default(),
     })
 }

@@ -1,8 +1,11 @@
 //! Turns: whoever was too late locks the organization's row before deciding again, behind those who did before.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rotunda_protocol::id::OrganizationId;
 use sqlx::PgTransaction;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::append::move_head;
 use super::lanes::Place;
@@ -20,7 +23,7 @@ pub(super) struct PostgresTurn {
     store: PostgresStore,
     // Ends before the place is free for others of this process.
     transaction: PgTransaction<'static>,
-    place: Place,
+    place: (Place, OwnedSemaphorePermit),
 }
 
 impl PostgresStore {
@@ -30,6 +33,8 @@ impl PostgresStore {
         place: Place,
         organization: &OrganizationId,
     ) -> Result<PostgresTurn, Fault> {
+        let turns = Arc::clone(&self.turns).acquire_owned().await;
+        let place = (place, turns.map_err(|closed| Fault::Unavailable(Arc::new(closed)))?);
         let mut transaction = self.writers.begin().await?;
         sqlx::query("SELECT id FROM organizations WHERE id = $1 FOR NO KEY UPDATE")
             .bind(organization.as_str())

@@ -34,7 +34,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::open::OpenError;
 use self::open::Settings;
 use self::writer::{Request, Waiting};
-use super::nodes::{Beat, Nodes, Round};
+use super::nodes::{Beat, Nodes};
 use super::sql::fault::Fault;
 use super::sql::{archived, nodes, read};
 use super::{Appended, ArchivedQuery, Batch, ChangedSince, Found, Image, Needs, Store, StoreError};
@@ -160,13 +160,19 @@ impl Store for SqliteStore {
 
 #[async_trait]
 impl Nodes for SqliteStore {
-    async fn beat(&self, Beat { node, number, organizations }: Beat) -> Result<Round, StoreError> {
-        self.note(nodes::Change::Beat(node, number)).await?;
-        Ok(nodes::round(&mut *self.reader().await?, &organizations).await?)
+    async fn beat(&self, beat: Beat) -> Result<(), StoreError> {
+        self.note(nodes::Change::Beat(beat)).await
     }
 
-    async fn nodes(&self) -> Result<Vec<(NodeId, u64)>, StoreError> {
-        Ok(nodes::all(&mut *self.reader().await?).await?)
+    async fn heads(
+        &self,
+        organizations: &[OrganizationId],
+    ) -> Result<Vec<(OrganizationId, Seq)>, StoreError> {
+        Ok(nodes::heads(&mut *self.readers.acquire().await.map_err(Fault::from)?, &organizations).await?)
+    }
+
+    async fn nodes(&self) -> Result<Vec<Beat>, StoreError> {
+        Ok(nodes::all(&mut *self.readers.acquire().await.map_err(Fault::from)?).await?)
     }
 
     async fn forget(&self, node: &NodeId, number: u64) -> Result<(), StoreError> {

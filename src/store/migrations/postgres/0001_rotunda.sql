@@ -201,5 +201,6 @@ CREATE TABLE departures (
 -- The processes that share this database, each from its first beat until it has gone or was forgotten.
 CREATE TABLE nodes (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    number BIGINT NOT NULL                  -- of its newest beat
+    number BIGINT NOT NULL,                 -- of its newest beat
+    applied BIGINT NOT NULL                 -- all that it was told after this beat, it has applied
 ) WITH (fillfactor = 25);

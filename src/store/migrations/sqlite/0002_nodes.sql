@@ -2,5 +2,6 @@
 
 CREATE TABLE nodes (
     id TEXT NOT NULL PRIMARY KEY,
-    number INTEGER NOT NULL                 -- of its newest beat
+    number INTEGER NOT NULL,                -- of its newest beat
+    applied INTEGER NOT NULL                -- all that it was told after this beat, it has applied
 ) WITHOUT ROWID;
