@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use hyper::Method;
 use rotunda_protocol::command::{Command, NewOrganization, Outcome};
 use rotunda_protocol::id::ConversationId;
 use rotunda_servers::postgres::{Flush, Postgres};
@@ -156,7 +157,9 @@ impl Cluster {
 
     /// Does a command as the back office, by a node.
     pub(super) async fn does(&self, node: usize, r#ref: &str, command: &Command) -> Outcome {
-        let response = self.node(node).command(r#ref, command).await;
+        let path = format!("/v1/organizations/{ORGANIZATION}/commands");
+        let body = serde_json::json!({"ref": r#ref, "command": command});
+        let response = self.node(node).until_done(Method::POST, &path, body, &[]).await;
         assert!(response.status.is_success(), "{response:?}");
         serde_json::from_value(response.json()).unwrap()
     }

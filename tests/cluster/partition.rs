@@ -35,9 +35,12 @@ async fn b3_a_node_that_is_cut_off_shows_nothing_of_what_is_revoked_meanwhile() 
     let cut = Instant::now();
     // Those who wrote by it go to the other node.
     let revoked = scene.cyd_leaves_the_desk(0).await.revoked.unwrap();
-    eprintln!("revoked in {} ms with a node cut off", revoked.took_ms);
+    eprintln!("revoked in {} ms with a node cut off {:?} ago", revoked.took_ms, cut.elapsed());
     assert_eq!((revoked.nodes, revoked.lapsed), (1, 1), "{revoked:?}");
-    assert!(revoked.took_ms > 3_000 && revoked.took_ms < 7_000, "{revoked:?}");
+    // It may have been in the middle of a write; then the database first ends that, and only then is anything written.
+    let answered = cut.elapsed();
+    assert!(answered > Duration::from_secs(4), "it might have shown something until then: {answered:?}");
+    assert!(answered < Duration::from_secs(14), "{answered:?}");
     scene.written(3).await;
     sleep(FURTHER).await;
     let cyd = scene.of("cyd").next().unwrap();
@@ -62,7 +65,6 @@ async fn a_node_that_alone_loses_the_database_shows_nothing_as_current() {
     // It still hears, and says so; if not, it is not waited for.
     let revoked = scene.cyd_leaves_the_desk(0).await.revoked.unwrap();
     assert_eq!(revoked.nodes + revoked.lapsed, 2, "{revoked:?}");
-    assert!(revoked.took_ms < 7_000, "{revoked:?}");
     eprintln!("told after {told:?}; revoked in {} ms, {} lapsed", revoked.took_ms, revoked.lapsed);
     store.silence(false);
     cyd.until("it is current again", |seen| seen.picture.fresh).await;

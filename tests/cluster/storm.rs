@@ -89,7 +89,7 @@ async fn b36_two_thousand_sessions_of_a_dead_node_are_caught_up_by_another_withi
         lines.push(line);
     }
     eprintln!("{} sessions caught up in {slowest:?}", lines.len());
-    assert!(slowest < Duration::from_secs(15), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(20), "{slowest:?}");
     cluster.node(1).counted("rotunda_sessions", (TEAMMATES * SESSIONS_EACH + 1) as u64).await;
     // And each hears what happens next.
     let began = Instant::now();

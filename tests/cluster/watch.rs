@@ -24,8 +24,17 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two attempts to connect.
 const AGAIN: Duration = Duration::from_millis(50);
 /// The mailboxes of the practice.
-pub(super) const MAILBOXES: [&str; 7] =
-    ["shared", "internal", "none", "team:desk", "teammate:ada", "teammate:ben", "teammate:cyd"];
+pub(super) const MAILBOXES: [&str; 9] = [
+    "shared",
+    "internal",
+    "none",
+    "team:desk",
+    "teammate:ada",
+    "teammate:ben",
+    "teammate:cyd",
+    "teammate:dee",
+    "teammate:eve",
+];
 
 /// What a watcher has seen.
 pub(super) struct Seen {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use clap::Parser;
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use rotunda::clock;
 use rotunda::config::Config;
 use rotunda::limits::Limits;
@@ -103,8 +103,26 @@ impl Node {
 
     pub(crate) async fn provision(&self, organization: &str, new: &NewOrganization) {
         let path = format!("/v1/organizations/{organization}");
-        let done = self.service(Method::PUT, &path, serde_json::to_value(new).unwrap(), &[]).await;
+        let done = self.until_done(Method::PUT, &path, serde_json::to_value(new).unwrap(), &[]).await;
         assert!(done.status.is_success(), "{done:?}");
+    }
+
+    /// A request of the back office, sent again for as long as the answer says that it may be: a busy machine's database is slow.
+    pub(crate) async fn until_done(
+        &self,
+        method: Method,
+        path: &str,
+        body: serde_json::Value,
+        more: &[(&str, &str)],
+    ) -> Response {
+        let began = Instant::now();
+        loop {
+            let response = self.service(method.clone(), path, body.clone(), more).await;
+            let again = response.status == StatusCode::SERVICE_UNAVAILABLE;
+            if !again || began.elapsed() > Duration::from_secs(20) {
+                return response;
+            }
+        }
     }
 
     /// A request of the back office.
@@ -129,7 +147,7 @@ impl Node {
         let path = format!("/v1/organizations/{ORGANIZATION}/inbound");
         let key = format!("{to}-{from}-{body}").replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         let body = serde_json::to_value(&inbound).unwrap();
-        let response = self.service(Method::POST, &path, body, &[("Idempotency-Key", &key)]).await;
+        let response = self.until_done(Method::POST, &path, body, &[("Idempotency-Key", &key)]).await;
         assert!(response.status.is_success(), "{response:?}");
         match serde_json::from_value(response.json()).unwrap() {
             Done::Conversation { conversation, .. } => conversation,
