@@ -135,7 +135,7 @@ pub enum Answer {
     },
     /// The new token is in force.
     Renewed,
-    /// No, and why. Nothing happened.
+    /// No, and why. Nothing happened, but for what `unavailable` says.
     Refused {
         /// Why.
         refusal: Refusal,

@@ -68,7 +68,8 @@ pub enum Refusal {
     TooManyInFlight,
     /// What you may see changed while this was answered.
     AccessChanged,
-    /// The hub could not reach what it needs. Nothing happened.
+    /// The hub could not reach what it needs. Nothing happened, unless the database was lost just as it committed; the
+    /// same `ref` does it once either way.
     Unavailable,
 }
 

@@ -32,7 +32,7 @@ use super::problem::Problem;
     request_body = Inbound,
     responses(
         (status = 200, description = "It is durable, and on its way to everybody who may see it", body = Outcome),
-        (status = "default", description = "Nothing happened", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn inbound(
@@ -64,7 +64,7 @@ pub(super) struct Call {
     request_body = Call,
     responses(
         (status = 200, description = "It is durable", body = Outcome),
-        (status = "default", description = "Nothing happened; `refusal` says why", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not done; `refusal` says why", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn command(
