@@ -26,8 +26,14 @@ const LOSSES_MAX: usize = 64;
 #[error("no answer for as long as anything could be shown as current")]
 struct Lapsed;
 
-/// Who waits for the room to have applied the log up to some event, and is told how many sessions lost something by it.
-pub(super) type Reached = (Seq, oneshot::Sender<u32>);
+/// Somebody who waits for the room to have applied the log up to some event.
+#[derive(Debug)]
+pub(super) struct Reach {
+    /// Up to which.
+    pub seq: Seq,
+    /// Is told how many sessions lost something by it.
+    pub reply: oneshot::Sender<u32>,
+}
 
 /// Why a room looks into the log.
 #[derive(Debug, Default)]
@@ -36,7 +42,7 @@ pub(super) struct Following {
     goal: Seq,
     /// When to look, for an append may be durable that the database did not confirm, or it did not answer.
     pub look_at: Option<Instant>,
-    waiting: Vec<Reached>,
+    waiting: Vec<Reach>,
     losses: VecDeque<(Seq, u32)>,
     /// The log is not what the room was made from, or holds what this release cannot read: the room has to be made
     /// anew from rows.
@@ -87,9 +93,9 @@ impl Keeper {
     }
 
     /// Somebody needs the room to have come so far.
-    pub(super) fn reach(&mut self, reached: Reached) {
-        self.following.goal = self.following.goal.max(reached.0);
-        self.following.waiting.push(reached);
+    pub(super) fn reach(&mut self, reach: Reach) {
+        self.following.goal = self.following.goal.max(reach.seq);
+        self.following.waiting.push(reach);
     }
 
     /// Looks into the log if there is a reason to, and answers those who wait for what was found.
@@ -105,10 +111,10 @@ impl Keeper {
         }
         let seq = self.organization.seq();
         let (reached, behind): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.following.waiting).into_iter().partition(|(wanted, _)| *wanted <= seq);
-        for (at, waiting) in reached {
+            std::mem::take(&mut self.following.waiting).into_iter().partition(|reach| reach.seq <= seq);
+        for reach in reached {
             // Whoever asked may have stopped waiting.
-            waiting.send(self.following.sessions(at)).ok();
+            reach.reply.send(self.following.sessions(reach.seq)).ok();
         }
         // Those who are not answered hear so, and ask again.
         drop(behind);

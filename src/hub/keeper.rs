@@ -137,7 +137,7 @@ impl Keeper {
                 Input::Signal(key, signal) => self.signal(key, signal),
                 Input::News(message) => self.hear(&message),
                 Input::Others(message) => self.hear_of_others(&message),
-                Input::Reach(reached) => self.reach(reached),
+                Input::Reach(reach) => self.reach(reach),
                 Input::Lease => self.tell_of_lease(),
                 Input::Lost => self.following.lost = true,
                 #[cfg(test)]

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Services;
 use super::cursor::Cursors;
-use super::follow::Reached;
+use super::follow::Reach;
 use super::joining::{Joined, NotJoined};
 use super::keeper::Keeper;
 use super::lease::{Lease, Moment, SharedLease};
@@ -54,7 +54,7 @@ pub(super) enum Input {
     /// What another node says of its sessions.
     Others(Bytes),
     /// Somebody waits for the room to have applied the log up to some event.
-    Reach(Reached),
+    Reach(Reach),
     /// The room's lease has run out, or goes on.
     Lease,
     /// The log is shorter than what the room has applied.
@@ -178,7 +178,7 @@ impl Room {
     /// could not be reached.
     pub(super) async fn reach(&self, seq: Seq) -> Option<u32> {
         let (reply, reached) = oneshot::channel();
-        self.inputs.send(Input::Reach((seq, reply))).await.ok()?;
+        self.inputs.send(Input::Reach(Reach { seq, reply })).await.ok()?;
         reached.await.ok()
     }
 
