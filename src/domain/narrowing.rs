@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use rotunda_protocol::command::Command;
+
 use super::directory::{Endpoint, Team, Teammate};
 use super::event::{Change, Event};
 use super::organization::Organization;
@@ -33,4 +35,40 @@ fn leaves_out(was: &Team, now: &Team) -> bool {
 fn shuts_out(was: &Endpoint, now: &Endpoint) -> bool {
     let now: BTreeSet<_> = now.principals().collect();
     was.principals().any(|principal| !now.contains(principal))
+}
+
+/// Whether a command can let anybody see less. If it finds that so already, somebody may have done it just now.
+pub fn can_narrow(command: &Command) -> bool {
+    match command {
+        Command::Leave { .. }
+        | Command::RemoveMembers { .. }
+        | Command::Suspend { .. }
+        | Command::Remove { .. }
+        | Command::SetRole { .. }
+        | Command::UpdateTeam { .. }
+        | Command::DeleteTeam { .. }
+        | Command::UpdateEndpoint { .. } => true,
+        Command::Start { .. }
+        | Command::StartTeam { .. }
+        | Command::Claim { .. }
+        | Command::Assign { .. }
+        | Command::Archive { .. }
+        | Command::Unarchive { .. }
+        | Command::Update { .. }
+        | Command::AddTag { .. }
+        | Command::RemoveTag { .. }
+        | Command::AddMembers { .. }
+        | Command::Send { .. }
+        | Command::PostNote { .. }
+        | Command::MarkRead { .. }
+        | Command::SetStar { .. }
+        | Command::Invite(_)
+        | Command::Activate { .. }
+        | Command::Restore { .. }
+        | Command::CreateTeam(_)
+        | Command::CreateEndpoint(_)
+        | Command::SetOrganization { .. }
+        | Command::Provision(_)
+        | Command::Receive(_) => false,
+    }
 }

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rotunda_protocol::command::{Command, Done, Outcome, Revoked};
+use rotunda_protocol::command::{Done, Outcome, Revoked};
 use rotunda_protocol::id::OrganizationId;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::Services;
 use super::keeper::Keeper;
@@ -77,8 +77,9 @@ async fn enforce(services: &Services, loss: &Loss) -> Revoked {
 
 /// The list of nodes, read after the loss became durable: what a node that is not on it asks, it asks later.
 async fn read(services: &Services, peers: &Peers, loss: &Loss) -> Option<List> {
-    while loss.durable.elapsed() < LEASE {
-        match timeout(LEASE, peers.read(&services.store)).await {
+    let until = loss.durable + LEASE;
+    while Instant::now() < until {
+        match timeout_at(until, peers.read_after(loss.durable, &services.store)).await {
             Ok(Ok(list)) => return Some(list),
             Ok(Err(_)) | Err(_) => sleep(ASK_AGAIN).await,
         }
@@ -89,7 +90,8 @@ async fn read(services: &Services, peers: &Peers, loss: &Loss) -> Option<List> {
 async fn wait(peers: &Peers, loss: &Loss, list: List, revoked: &mut Revoked) {
     let others = list.nodes.iter().filter(|seen| seen.beat.node != peers.node);
     let awaiting = others.map(|seen| {
-        let lapses = seen.since + LEASE + MARGIN;
+        // By that beat, or by one that was asked for before the loss.
+        let lapses = seen.since.min(loss.durable) + LEASE + MARGIN;
         (seen.beat.node.clone(), Awaiting { number: seen.beat.number, lapses })
     });
     let mut awaited: Awaited = awaiting.collect();
@@ -147,40 +149,4 @@ fn look(list: &List, first: Instant, awaited: &mut Awaited, revoked: &mut Revoke
         }
         Some(_) => true,
     });
-}
-
-/// Whether a command can let anybody see less.
-pub(super) fn can_narrow(command: &Command) -> bool {
-    match command {
-        Command::Leave { .. }
-        | Command::RemoveMembers { .. }
-        | Command::Suspend { .. }
-        | Command::Remove { .. }
-        | Command::SetRole { .. }
-        | Command::UpdateTeam { .. }
-        | Command::DeleteTeam { .. }
-        | Command::UpdateEndpoint { .. } => true,
-        Command::Start { .. }
-        | Command::StartTeam { .. }
-        | Command::Claim { .. }
-        | Command::Assign { .. }
-        | Command::Archive { .. }
-        | Command::Unarchive { .. }
-        | Command::Update { .. }
-        | Command::AddTag { .. }
-        | Command::RemoveTag { .. }
-        | Command::AddMembers { .. }
-        | Command::Send { .. }
-        | Command::PostNote { .. }
-        | Command::MarkRead { .. }
-        | Command::SetStar { .. }
-        | Command::Invite(_)
-        | Command::Activate { .. }
-        | Command::Restore { .. }
-        | Command::CreateTeam(_)
-        | Command::CreateEndpoint(_)
-        | Command::SetOrganization { .. }
-        | Command::Provision(_)
-        | Command::Receive(_) => false,
-    }
 }

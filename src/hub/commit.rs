@@ -12,7 +12,7 @@ use rotunda_protocol::id::{ConversationId, EndpointId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 
-use super::barrier::{Loss, can_narrow};
+use super::barrier::Loss;
 use super::keeper::Keeper;
 use super::mint::mint;
 use super::room::Pending;
@@ -22,6 +22,7 @@ use crate::clock;
 use crate::domain::decide::{self, Wanted};
 use crate::domain::draft::{Archived, Working};
 use crate::domain::event::{Event, Seq};
+use crate::domain::narrowing;
 use crate::domain::organization::Organization;
 use crate::store::{Appended, Batch, Found, Needs, RefRecord, StoreError, Turn};
 
@@ -64,8 +65,14 @@ impl Keeper {
         let (mut turn, mut lost) = (None, 0);
         while !waiting.is_empty() {
             waiting = match self.try_commit(waiting, turn.take()).await {
-                Tried::Done(rest) => rest,
-                Tried::Lost(again) | Tried::Behind(again) if lost >= LOST_MAX => return refuse_all(again),
+                Tried::Done(rest) => {
+                    lost = 0;
+                    rest
+                }
+                Tried::Lost(again) | Tried::Behind(again) if lost >= LOST_MAX => {
+                    tracing::warn!(organization = %self.room.organization, "other nodes were always first");
+                    return refuse_all(again);
+                }
                 // Once is a matter of news on their way. After that it is a race.
                 Tried::Behind(again) if lost == 0 => {
                     lost += 1;
@@ -100,8 +107,9 @@ impl Keeper {
             Ordering::Greater => return Tried::Behind(waiting),
             Ordering::Less => {
                 // What was told to everybody is gone: an older copy of the database has taken its place.
-                self.following.lost = true;
-                let lost = StoreError::Corrupt("the log ends before what was read from it".into());
+                let why = "it ends before what was read from it";
+                self.following.lost = Some(why.into());
+                let lost = StoreError::Corrupt(why.into());
                 return Tried::Failed(waiting, lost);
             }
         }
@@ -203,7 +211,7 @@ impl Keeper {
             let taken_from = match event {
                 Some((event, after)) => self.advance(&event, after),
                 // It is so already, by what somebody did just now perhaps: no sooner may anybody say that it is.
-                None => (result.is_ok() && can_narrow(&pending.command)).then_some(0),
+                None => (result.is_ok() && narrowing::can_narrow(&pending.command)).then_some(0),
             };
             match (result, taken_from) {
                 (Ok(done), Some(sessions)) => {

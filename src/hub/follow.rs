@@ -31,8 +31,17 @@ struct Lapsed;
 pub(super) struct Reach {
     /// Up to which.
     pub seq: Seq,
-    /// Is told how many sessions lost something by it.
-    pub reply: oneshot::Sender<u32>,
+    /// Dropped if the log could not be looked into.
+    pub reply: oneshot::Sender<Reached>,
+}
+
+/// How far a room has come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reached {
+    /// Up to which event. Less than was asked for if the log goes no further.
+    pub seq: Seq,
+    /// How many sessions lost something by the event that was asked for.
+    pub sessions: u32,
 }
 
 /// Why a room looks into the log.
@@ -45,8 +54,8 @@ pub(super) struct Following {
     waiting: Vec<Reach>,
     losses: VecDeque<(Seq, u32)>,
     /// The log is not what the room was made from, or holds what this release cannot read: the room has to be made
-    /// anew from rows.
-    pub lost: bool,
+    /// anew from rows. Why.
+    pub lost: Option<String>,
 }
 
 impl Following {
@@ -105,19 +114,25 @@ impl Keeper {
             Some(at) => at <= Instant::now(),
             None => self.following.goal > self.organization.seq(),
         };
-        if due && let Err(error) = self.follow().await {
-            tracing::debug!(%error, "the log cannot be read");
-            self.room.services.metrics.store_failed();
-        }
+        let looked = due && self.look_into_log().await;
         let seq = self.organization.seq();
         let (reached, behind): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.following.waiting).into_iter().partition(|reach| reach.seq <= seq);
-        for reach in reached {
+        // Those who are not answered hear so.
+        let answered = reached.into_iter().chain(behind.into_iter().filter(|_| looked));
+        for Reach { seq: wanted, reply } in answered {
             // Whoever asked may have stopped waiting.
-            reach.reply.send(self.following.sessions(reach.seq)).ok();
+            reply.send(Reached { seq, sessions: self.following.sessions(wanted) }).ok();
         }
-        // Those who are not answered hear so, and ask again.
-        drop(behind);
+    }
+
+    async fn look_into_log(&mut self) -> bool {
+        let followed = self.follow().await;
+        if let Err(error) = &followed {
+            tracing::debug!(%error, "the log cannot be read");
+            self.room.services.metrics.store_failed();
+        }
+        followed.is_ok()
     }
 
     /// Reads the log on from where the room is, and tells everybody here.
@@ -126,7 +141,7 @@ impl Keeper {
         let followed = self.read_on().await;
         match &followed {
             Ok(()) => self.following.goal = self.organization.seq(),
-            Err(StoreError::Corrupt(_)) => self.following.lost = true,
+            Err(StoreError::Corrupt(what)) => self.following.lost = Some(what.clone()),
             Err(StoreError::Unavailable(_) | StoreError::Contradiction(_)) => self.look_again(),
         }
         followed
@@ -156,7 +171,7 @@ impl Keeper {
 
     /// The organization was set up just now: its log has an epoch and a key.
     pub(super) async fn found(&mut self) {
-        match self.room.services.store.load(&self.room.organization).await {
+        match self.while_current(self.room.services.store.load(&self.room.organization)).await {
             Ok(image) => self.cursors = load(self.room.organization.clone(), image).cursors,
             Err(error) => {
                 tracing::error!(%error, "a new organization cannot be read back yet");

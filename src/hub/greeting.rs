@@ -14,7 +14,6 @@ use rotunda_protocol::refusal::Refusal;
 use super::place::Place;
 use super::registry::OPEN_MAX;
 use super::room::View;
-
 use super::send_queue::{About, QueuedFrame};
 use super::wire;
 use crate::domain::catch_up;
@@ -61,12 +60,15 @@ async fn bring_up_to_date(
         let written = place.queue.begin_catch_up();
         let view = place.room.view();
         let (since, open) = since(&view, written);
-        // It has seen more than this room, on another node.
+        // It has seen more than this room, on another node; or of a log that went back.
         if let Some(Some(since)) = since
             && since > view.organization.seq()
-            && place.room.reach(since).await.is_some()
         {
-            continue;
+            match place.room.reach(since).await {
+                Some(reached) if reached.seq >= since => continue,
+                Some(_) => {}
+                None => return place.queue.close(CloseCode::Unavailable, false),
+            }
         }
         let state = match since {
             None => Ok((Start::Fresh, fresh(place, &view))),

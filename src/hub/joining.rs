@@ -99,7 +99,6 @@ impl Hub {
                 seat.welcome(cursor.as_deref(), &open).await;
                 return Ok(seat);
             }
-            self.rooms.forget_if_closed(&room);
         }
         Err(NotJoined::Unavailable)
     }

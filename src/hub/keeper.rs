@@ -98,8 +98,9 @@ impl Keeper {
             }
             self.keep_up().await;
             self.do_what_is_due();
-            if self.following.lost {
-                tracing::error!("the log cannot be followed; sessions start anew from rows");
+            if let Some(why) = &self.following.lost {
+                let organization = &self.room.organization;
+                tracing::error!(%organization, why, "the log cannot be followed; its sessions start anew from rows");
                 break;
             }
         }
@@ -139,7 +140,7 @@ impl Keeper {
                 Input::Others(message) => self.hear_of_others(&message),
                 Input::Reach(reach) => self.reach(reach),
                 Input::Lease => self.tell_of_lease(),
-                Input::Lost => self.following.lost = true,
+                Input::Lost => self.following.lost = Some("it ends before what was read from it".into()),
                 #[cfg(test)]
                 Input::Break => panic!("as asked"),
             }
@@ -190,7 +191,8 @@ impl Keeper {
 
     /// Sessions are told whether what they are shown is current; if it is, what was held goes on its way.
     pub(super) fn tell_of_lease(&self) {
-        self.room.looks_at_lease.store(false, Ordering::Release);
+        // Whatever was extended before the question that this answers is seen from here on.
+        self.room.looks_at_lease.swap(false, Ordering::AcqRel);
         let fresh = self.room.lease.is_valid();
         if self.room.shows_fresh.swap(fresh, Ordering::Relaxed) != fresh {
             if !fresh {
@@ -274,6 +276,8 @@ impl Drop for Keeper {
             member.queue.close(CloseCode::Behind, false);
         }
         self.say_goodbye();
+        // Whoever still reads from the room sees that it has ended, before it can be said not to be here.
+        self.inputs.close();
         self.rooms.forget(&self.room);
         self.room.services.metrics.room_closed();
     }

@@ -12,7 +12,7 @@ use crate::bus::envelope::{self, Note};
 
 /// Notes that wait to be looked at. One that does not fit is sent again.
 const NOTES_MAX: usize = 1_024;
-/// Questions that are being answered at the same time; with more, notes wait.
+/// Questions that are being answered at the same time. One more is asked again.
 const ANSWERING_MAX: usize = 256;
 
 /// Listens for as long as it is polled.
@@ -24,7 +24,8 @@ pub(super) async fn listen(hub: &Hub, peers: &Arc<Peers>) {
     while let Some(bytes) = notes.recv().await {
         match envelope::decode::<Note>(&bytes) {
             Ok((from, Note::Confirm { question, organization, seq })) => {
-                let Ok(place) = Arc::clone(&answering).acquire_owned().await else { return };
+                // With so many being answered it is asked again.
+                let Ok(place) = Arc::clone(&answering).try_acquire_owned() else { continue };
                 let (hub, peers) = (hub.clone(), Arc::clone(peers));
                 tokio::spawn(async move {
                     let _place = place;

@@ -164,7 +164,6 @@ impl Hub {
                     result => result,
                 };
             }
-            self.rooms.forget_if_closed(&room);
         }
         Err(Refusal::Unavailable)
     }
@@ -176,14 +175,14 @@ impl Hub {
         teammate: &TeammateId,
         ask: Ask,
     ) -> Result<Told, Refusal> {
-        let room = self.room(organization).await?;
         for _ in 0..ANSWERS_MAX {
+            let room = self.room(organization).await?;
             let view = room.fresh_view()?;
             let told = read::answer(&room, &view, teammate, &ask).await;
             match told {
                 Err(Refusal::AccessChanged) => room.look().await,
-                // What was read while somebody's access narrowed is read again.
-                Ok(_) if room.narrowed() > view.organization.seq() => {}
+                // What was read while somebody's access narrowed is read again, and what nobody kept up to date.
+                Ok(_) if room.narrowed() > view.organization.seq() || room.has_ended() => {}
                 told => return room.fresh_view().and(told),
             }
         }
@@ -193,20 +192,16 @@ impl Hub {
     /// Waits until the organization, if it is in memory here, has been applied up to an event, and says how many
     /// sessions lost something by it; none if it is not in memory.
     async fn confirm(&self, organization: &OrganizationId, seq: Seq) -> Result<Option<u32>, Refusal> {
-        if !self.rooms.has(organization) {
-            return Ok(None);
+        let Some(room) = self.rooms.opened(organization).await else { return Ok(None) };
+        match room.reach(seq).await {
+            Some(reached) if reached.seq >= seq => Ok(Some(reached.sessions)),
+            Some(_) | None => Err(Refusal::Unavailable),
         }
-        let room = self.room(organization).await?;
-        room.reach(seq).await.map(Some).ok_or(Refusal::Unavailable)
     }
 
     /// The room of an organization, opened if need be. One that does not exist has an empty room.
     async fn room(&self, organization: &OrganizationId) -> Result<Arc<Room>, Refusal> {
-        self.rooms.open(organization, &self.services).await.map_err(|error| {
-            tracing::warn!(%error, "an organization cannot be opened");
-            self.services.metrics.store_failed();
-            Refusal::Unavailable
-        })
+        self.rooms.open(organization, &self.services).await.map_err(|_logged| Refusal::Unavailable)
     }
 }
 
@@ -222,7 +217,7 @@ impl Hub {
     /// Waits until the node has applied the log up to an event.
     async fn level(&self, organization: &OrganizationId, seq: Seq) {
         let room = self.room(organization).await.expect("the store answers");
-        while room.reach(seq).await.is_none() {}
+        while room.reach(seq).await.is_none_or(|reached| reached.seq < seq) {}
     }
 
     /// How many rooms are open.

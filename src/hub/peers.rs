@@ -33,6 +33,7 @@ pub(super) struct Peers {
     /// The newest number of each node, and when this node first saw it.
     since: Mutex<HashMap<NodeId, (u64, Instant)>>,
     newest: watch::Sender<List>,
+    reading: tokio::sync::Mutex<()>,
     /// Numbers reports.
     number: AtomicU64,
 }
@@ -67,6 +68,7 @@ impl Peers {
             applied: AtomicU64::new(0),
             since: Mutex::default(),
             newest: watch::Sender::new(List { asked: Instant::now(), nodes: Arc::default() }),
+            reading: tokio::sync::Mutex::default(),
             number: AtomicU64::new(1),
         }
     }
@@ -87,9 +89,27 @@ impl Peers {
         Ok(List { asked, nodes: Arc::new(beats.into_iter().map(seen).collect()) })
     }
 
+    /// A list that was read after something happened: one read serves all that wait for it.
+    pub(super) async fn read_after(&self, then: Instant, store: &SharedStore) -> Result<List, StoreError> {
+        let _one_at_a_time = self.reading.lock().await;
+        let newest = self.newest.borrow().clone();
+        if newest.asked > then {
+            return Ok(newest);
+        }
+        let list = self.read(store).await?;
+        self.show(list.clone());
+        Ok(list)
+    }
+
     /// Lets everybody here see a list that was read.
     pub(super) fn show(&self, list: List) {
-        self.newest.send_replace(list);
+        self.newest.send_if_modified(|newest| {
+            let newer = list.asked > newest.asked;
+            if newer {
+                *newest = list;
+            }
+            newer
+        });
     }
 
     /// The newest list that was shown, as it changes.

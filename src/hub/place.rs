@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use rotunda_protocol::codec::Codec;
+use rotunda_protocol::command::{Done, Revoked};
 use rotunda_protocol::frame::{Answer, Ref, ServerFrame};
 use rotunda_protocol::id::{ConversationId, SessionId, TeammateId};
 use rotunda_protocol::refusal::Refusal;
@@ -66,6 +67,27 @@ impl Place {
         let about = if read.is_some() { About::Reading } else { About::Anyone };
         let bytes = wire::encode(self.codec, &ServerFrame::Answer { r#ref, answer });
         self.queue.answer(QueuedFrame { bytes, seq: None, about }, read)
+    }
+
+    /// What a command did. Who else still sees conversations of an endpoint is told only to who may still view it: the
+    /// answer may have waited for other nodes.
+    pub(super) fn done(&self, r#ref: Ref, mut done: Done, revoked: Option<Revoked>) {
+        let mut about = About::Anyone;
+        if let Done::Endpoint { endpoint, still } = &mut done
+            && !still.is_empty()
+        {
+            about = About::Endpoint(endpoint.clone());
+            let organization = &self.room.view().organization;
+            let viewed = organization.endpoint(endpoint).filter(|e| organization.can_view(&self.teammate, e));
+            if viewed.is_none() {
+                (*still, about) = (Vec::new(), About::Anyone);
+            }
+        }
+        let bytes =
+            wire::encode(self.codec, &ServerFrame::Answer { r#ref, answer: Answer::Done { done, revoked } });
+        // It reads nothing, so nothing can have narrowed.
+        let queued = self.queue.answer(QueuedFrame { bytes, seq: None, about }, None);
+        debug_assert_eq!(queued, Ok(()));
     }
 
     /// A refusal that was found to be fit to be told as of a position.

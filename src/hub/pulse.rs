@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::join_all;
 use rotunda_protocol::id::OrganizationId;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +18,7 @@ use super::Hub;
 use super::lease::Moment;
 use super::listen::listen;
 use super::peers::{List, Peers};
+use super::room::Room;
 use crate::bus::Health;
 use crate::domain::event::Seq;
 use crate::store::StoreError;
@@ -65,7 +68,12 @@ impl Pulse {
 }
 
 async fn run(hub: Hub, peers: Arc<Peers>, stop: CancellationToken) {
-    let heart = Heart { hub: hub.clone(), peers: Arc::clone(&peers), failing: AtomicBool::new(false) };
+    let heart = Heart {
+        hub: hub.clone(),
+        peers: Arc::clone(&peers),
+        failing: AtomicBool::new(false),
+        forgetting: Arc::new(Semaphore::new(1)),
+    };
     tokio::select! {
         () = stop.cancelled() => {}
         _ = async { tokio::join!(heart.beat_on(), look_on(&hub), listen(&hub, &peers)) } => {}
@@ -81,6 +89,8 @@ struct Heart {
     peers: Arc<Peers>,
     /// The last beat failed, and it was told.
     failing: AtomicBool,
+    /// Nodes are forgotten by one task at a time.
+    forgetting: Arc<Semaphore>,
 }
 
 impl Heart {
@@ -110,11 +120,13 @@ impl Heart {
         let applied = self.peers.applied.load(Ordering::Relaxed);
         store.beat(Beat { node: self.peers.node.clone(), number, applied }).await?;
         // After the beat, so that a room is on this list, or has been read since whoever waits for the beat began to.
-        let rooms: Vec<_> = self.hub.rooms.all().into_iter().map(Listed::now).collect();
-        let organizations: Vec<_> = rooms.iter().map(|listed| listed.organization.clone()).collect();
-        let (heads, list) = tokio::try_join!(store.heads(&organizations), self.peers.read(store))?;
+        let rooms: Vec<_> = self.hub.rooms.all().into_iter().map(Asked::now).collect();
+        let organizations: Vec<_> = rooms.iter().map(|asked| asked.organization.clone()).collect();
+        let heads = store.heads(&organizations).await?;
         self.peers.lease.extend(asked);
         self.catch_up(number, asked, rooms, &heads.into_iter().collect());
+        // Only now: without the list, what is known is as fresh.
+        let list = self.peers.read(store).await?;
         self.hub.services.metrics.saw_nodes(list.nodes.len());
         self.forget(&list);
         self.peers.show(list);
@@ -123,15 +135,24 @@ impl Heart {
 
     /// Has each room come as far as the log was. Those that are there already cost nothing; the others take their own
     /// time.
-    fn catch_up(&self, number: u64, asked: Moment, rooms: Vec<Listed>, heads: &HashMap<OrganizationId, Seq>) {
+    fn catch_up(&self, number: u64, asked: Moment, rooms: Vec<Asked>, heads: &HashMap<OrganizationId, Seq>) {
         let mut behind = Vec::new();
-        for Listed { organization, room, applied } in rooms {
+        for Asked { organization, room, applied } in rooms {
             // An organization that is not there yet has no events.
             let head = heads.get(&organization).copied().unwrap_or_default();
             match room {
-                Some(room) if head < applied => room.lose(),
+                Some(room) if head < applied => {
+                    room.lose();
+                    behind.push(
+                        async move {
+                            room.inputs.closed().await;
+                            true
+                        }
+                        .boxed(),
+                    );
+                }
                 Some(room) if head <= room.applied() => room.confirm(asked),
-                Some(_) | None => behind.push(bring(self.hub.clone(), organization, head, asked)),
+                Some(_) | None => behind.push(bring(self.hub.clone(), organization, head, asked).boxed()),
             }
         }
         if behind.is_empty() {
@@ -150,17 +171,22 @@ impl Heart {
     /// Nodes that ended without a word.
     fn forget(&self, list: &List) {
         let others = list.nodes.iter().filter(|seen| seen.beat.node != self.peers.node);
-        for seen in others.filter(|seen| seen.since.elapsed() > FORGET_AFTER) {
-            let (store, beat) = (self.hub.services.store.clone(), seen.beat.clone());
-            tokio::spawn(async move {
-                match store.forget(&beat.node, beat.number).await {
-                    Ok(()) => {
-                        tracing::info!(node = %beat.node, "a node has not beaten for a minute and is forgotten");
-                    }
-                    Err(error) => tracing::debug!(%error, "a node cannot be forgotten yet"),
-                }
-            });
+        let gone: Vec<_> =
+            others.filter(|seen| seen.since.elapsed() > FORGET_AFTER).map(|seen| seen.beat.clone()).collect();
+        let Ok(turn) = Arc::clone(&self.forgetting).try_acquire_owned() else { return };
+        if gone.is_empty() {
+            return;
         }
+        let store = self.hub.services.store.clone();
+        tokio::spawn(async move {
+            let _turn = turn;
+            for Beat { node, number, .. } in gone {
+                if let Err(error) = store.forget(&node, number).await {
+                    return tracing::debug!(%error, %node, "a node cannot be forgotten yet");
+                }
+                tracing::info!(%node, "a node has not beaten for a minute and is not listed any more");
+            }
+        });
     }
 
     /// Once when beats begin to fail, and once when they are taken again.
@@ -179,28 +205,34 @@ impl Heart {
 }
 
 /// A room, and how far it was when the node asked.
-struct Listed {
+struct Asked {
     organization: OrganizationId,
-    room: Option<Arc<super::room::Room>>,
+    room: Option<Arc<Room>>,
     applied: Seq,
 }
 
-impl Listed {
-    fn now((organization, room): (OrganizationId, Option<Arc<super::room::Room>>)) -> Self {
+impl Asked {
+    fn now((organization, room): (OrganizationId, Option<Arc<Room>>)) -> Self {
         let applied = room.as_ref().map(|room| room.applied()).unwrap_or_default();
         Self { organization, room, applied }
     }
 }
 
-/// Has a room come as far as the log was; then what it knows is fresh. True too if it has closed meanwhile.
+/// Has a room come as far as the log was; then what it knows is fresh. True too if there is none any more.
 async fn bring(hub: Hub, organization: OrganizationId, head: Seq, asked: Moment) -> bool {
     // It may be opening, with what was read before this beat.
-    let Ok(room) = hub.room(&organization).await else { return false };
-    if room.reach(head).await.is_some() {
-        room.confirm(asked);
-        return true;
+    let Some(room) = hub.rooms.opened(&organization).await else { return true };
+    match room.reach(head).await {
+        Some(reached) if reached.seq >= head => {
+            room.confirm(asked);
+            true
+        }
+        Some(_) | None if room.has_ended() => {
+            hub.rooms.forget(&room);
+            true
+        }
+        Some(_) | None => false,
     }
-    !hub.rooms.has(&organization)
 }
 
 /// Rooms whose lease has run out say so to their sessions.

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Services;
 use super::cursor::Cursors;
-use super::follow::Reach;
+use super::follow::{Reach, Reached};
 use super::joining::{Joined, NotJoined};
 use super::keeper::Keeper;
 use super::lease::{Lease, Moment, SharedLease};
@@ -138,7 +138,7 @@ impl Room {
     /// Opens a room on what the store holds.
     pub(super) async fn open(
         organization: OrganizationId,
-        services: &Arc<Services>,
+        services: Arc<Services>,
         rooms: Rooms,
     ) -> Result<Arc<Self>, StoreError> {
         let (inputs, waiting) = mpsc::channel(INPUTS_MAX);
@@ -156,7 +156,7 @@ impl Room {
             organization,
             inputs,
             view: ArcSwap::from_pointee(view),
-            services: Arc::clone(services),
+            services: Arc::clone(&services),
             applied: AtomicU64::new(applied.0),
             narrowed: AtomicU64::new(applied.0),
             lease: Arc::new(lease),
@@ -171,12 +171,16 @@ impl Room {
 
     /// The newest snapshot, if it is known to be fresh.
     pub(super) fn fresh_view(&self) -> Result<Arc<View>, Refusal> {
-        if self.lease.is_valid() { Ok(self.view()) } else { Err(Refusal::Unavailable) }
+        if self.lease.is_valid() && !self.has_ended() { Ok(self.view()) } else { Err(Refusal::Unavailable) }
     }
 
-    /// Waits until the log has been applied up to an event. How many sessions here lost something by it; none if it
-    /// could not be reached.
-    pub(super) async fn reach(&self, seq: Seq) -> Option<u32> {
+    /// Nobody keeps it up to date any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.inputs.is_closed()
+    }
+
+    /// Waits until the log has been applied up to an event, or as far as it goes. None if nobody could look.
+    pub(super) async fn reach(&self, seq: Seq) -> Option<Reached> {
         let (reply, reached) = oneshot::channel();
         self.inputs.send(Input::Reach(Reach { seq, reply })).await.ok()?;
         reached.await.ok()

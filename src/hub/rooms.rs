@@ -3,69 +3,78 @@
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use rotunda_protocol::id::OrganizationId;
-use tokio::sync::OnceCell;
 
 use super::Services;
 use super::room::Room;
 use crate::store::StoreError;
 
+/// What becomes of opening a room: the same for everybody who waits for it.
+type Opened = Result<Arc<Room>, Arc<StoreError>>;
+
 /// The rooms that are open or opening. Cheap to clone.
 #[derive(Clone, Default)]
-pub(super) struct Rooms(Arc<DashMap<OrganizationId, Arc<OnceCell<Arc<Room>>>>>);
+pub(super) struct Rooms(Arc<DashMap<OrganizationId, Shared<BoxFuture<'static, Opened>>>>);
 
 impl Rooms {
     /// The room of an organization, opened if need be. Who stops waiting does not stop it from being opened.
-    pub(super) async fn open(
-        &self,
-        organization: &OrganizationId,
-        services: &Arc<Services>,
-    ) -> Result<Arc<Room>, StoreError> {
-        let cell = self.0.entry(organization.clone()).or_default().clone();
-        if let Some(open) = cell.get() {
-            return Ok(Arc::clone(open));
+    pub(super) async fn open(&self, organization: &OrganizationId, services: &Arc<Services>) -> Opened {
+        loop {
+            let begin = || self.begin(organization.clone(), Arc::clone(services));
+            let opening = self.0.entry(organization.clone()).or_insert_with(begin).clone();
+            let room = opening.await?;
+            if !room.has_ended() {
+                return Ok(room);
+            }
+            self.forget(&room);
         }
-        let opening = self.clone().open_in(cell, organization.clone(), Arc::clone(services));
-        tokio::spawn(opening).await.map_err(|failed| StoreError::Unavailable(Box::new(failed)))?
     }
 
-    async fn open_in(
-        self,
-        cell: Arc<OnceCell<Arc<Room>>>,
+    fn begin(
+        &self,
         organization: OrganizationId,
         services: Arc<Services>,
-    ) -> Result<Arc<Room>, StoreError> {
-        let open = || Room::open(organization.clone(), &services, self.clone());
-        let opened = cell.get_or_try_init(open).await.cloned();
-        if opened.is_err() {
-            // Unless somebody else is still opening it here: a room that is not on this map would be one that nobody
-            // keeps up to date.
-            let abandoned = |kept: &Arc<OnceCell<_>>| kept.get().is_none() && Arc::strong_count(kept) == 2;
-            self.0.remove_if(&organization, |_, kept| Arc::ptr_eq(kept, &cell) && abandoned(kept));
-        }
-        opened
+    ) -> Shared<BoxFuture<'static, Opened>> {
+        let rooms = self.clone();
+        let open = tokio::spawn(async move {
+            // In a task of its own, so that it leaves the map whatever becomes of it.
+            let open = Room::open(organization.clone(), Arc::clone(&services), rooms.clone());
+            let opened = match tokio::spawn(open).await {
+                Ok(opened) => opened.map_err(Arc::new),
+                Err(failed) => Err(unavailable(failed)),
+            };
+            if let Err(error) = &opened {
+                tracing::warn!(%organization, %error, "an organization cannot be opened");
+                services.metrics.store_failed();
+                rooms.0.remove(&organization);
+            }
+            opened
+        });
+        open.map(|opened| opened.unwrap_or_else(|failed| Err(unavailable(failed)))).boxed().shared()
     }
 
     /// All that are open, or opening.
     pub(super) fn all(&self) -> Vec<(OrganizationId, Option<Arc<Room>>)> {
-        self.0.iter().map(|entry| (entry.key().clone(), entry.value().get().cloned())).collect()
+        let room =
+            |opening: &Shared<_>| opening.peek().and_then(|opened: &Opened| opened.as_ref().ok().cloned());
+        self.0.iter().map(|entry| (entry.key().clone(), room(entry.value()))).collect()
     }
 
-    /// It is open, or opening.
-    pub(super) fn has(&self, organization: &OrganizationId) -> bool {
-        self.0.contains_key(organization)
+    /// The room of an organization, once it is open; none if there is none, or it cannot be opened.
+    pub(super) async fn opened(&self, organization: &OrganizationId) -> Option<Arc<Room>> {
+        let opening = self.0.get(organization).map(|opening| opening.clone())?;
+        opening.await.ok()
     }
 
-    /// A room has closed. Whoever needs it next opens it anew.
+    /// A room has ended. Whoever needs it next opens it anew.
     pub(super) fn forget(&self, room: &Arc<Room>) {
-        self.0
-            .remove_if(&room.organization, |_, cell| cell.get().is_some_and(|open| Arc::ptr_eq(open, room)));
+        let is_it = |opened: &Opened| opened.as_ref().is_ok_and(|open| Arc::ptr_eq(open, room));
+        self.0.remove_if(&room.organization, |_, opening| opening.peek().is_some_and(is_it));
     }
+}
 
-    /// A room did not answer.
-    pub(super) fn forget_if_closed(&self, room: &Arc<Room>) {
-        if room.inputs.is_closed() {
-            self.forget(room);
-        }
-    }
+fn unavailable(failed: tokio::task::JoinError) -> Arc<StoreError> {
+    Arc::new(StoreError::Unavailable(Box::new(failed)))
 }

@@ -118,10 +118,7 @@ impl Seat {
             let result = result.await.unwrap_or(Err(Refusal::Unavailable));
             place.room.services.metrics.command_answered(result.as_ref().err(), began.elapsed());
             match result {
-                Ok(Outcome { done, revoked }) => {
-                    let queued = place.answer(r#ref, Answer::Done { done, revoked }, None);
-                    debug_assert_eq!(queued, Ok(()));
-                }
+                Ok(Outcome { done, revoked }) => place.done(r#ref, done, revoked),
                 Err(refusal) => {
                     let view = place.room.view();
                     let refusal = refused::as_of(&place.room, &view, &actor, &command, refusal).await;

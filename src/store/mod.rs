@@ -200,8 +200,8 @@ pub trait Store: Nodes + Send + Sync + 'static {
     async fn load(&self, organization: &OrganizationId) -> Result<Option<Image>, StoreError>;
 
     /// Appends to a log. Batches of different organizations that wait together may be committed together; those of
-    /// one log follow in the order in which this is called. A batch without events only has its `ref`s written, if it expects the head. Who stops waiting does not stop
-    /// the batch.
+    /// one log follow in the order in which this is called. A batch without events only has its `ref`s written, if
+    /// it expects the head. Who stops waiting does not stop the batch.
     async fn append(&self, batch: Batch) -> Result<Appended, StoreError>;
 
     /// Waits until nobody else appends to a log, in the order in which nodes asked, so that of many that append at

@@ -22,6 +22,7 @@ use crate::domain::directory::Endpoint;
 use crate::domain::draft::{Archived, Working};
 use crate::domain::event::{Change, ConversationChange, Event, Seq};
 use crate::domain::list::{self, Selection};
+use crate::domain::narrowing;
 use crate::domain::organization::Organization;
 
 /// What came of a command.
@@ -274,7 +275,14 @@ impl Practice {
             Ok((done, event)) => {
                 assert_eq!(event.is_none(), done == Done::Unchanged, "{command:?}: {done:?}, {event:?}");
                 match event {
-                    Some(event) => self.keep(&event),
+                    Some(event) => {
+                        let narrows = narrowing::narrows(&self.replayed, &event);
+                        assert!(
+                            !narrows || narrowing::can_narrow(command),
+                            "{command:?} takes something away"
+                        );
+                        self.keep(&event);
+                    }
                     None => self.assert_nothing_happened(&before, command),
                 }
                 Ok(done)

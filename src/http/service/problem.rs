@@ -214,7 +214,7 @@ pub fn advice(refusal: &Refusal) -> &'static str {
         Refusal::TooManyInFlight => "Wait for some answers, then send it again.",
         Refusal::AccessChanged => "Send it again.",
         Refusal::Unavailable => {
-            "It is not known to have happened. Send it again, with the same key, after Retry-After seconds: it happens once."
+            "Send it again, with the same key, after Retry-After seconds: whatever it does, it does once."
         }
     }
 }

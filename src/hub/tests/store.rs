@@ -1,12 +1,13 @@
 //! A store between the hub and the real one, which a test can ask what was looked for, and make fail.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use rotunda_protocol::conversation::Mark;
 use rotunda_protocol::id::{ConversationId, OrganizationId, TeammateId};
 use rotunda_protocol::item::Item;
+use tokio::sync::Barrier;
 
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Seq};
@@ -27,6 +28,8 @@ pub(super) struct Between {
     pub(super) load_faults: AtomicUsize,
     /// Nothing can be asked.
     lost: AtomicBool,
+    /// Passed once before items are read, and once after.
+    gate: Mutex<Option<Arc<Barrier>>>,
 }
 
 impl Between {
@@ -38,6 +41,7 @@ impl Between {
             log_faults: 0.into(),
             load_faults: 0.into(),
             lost: false.into(),
+            gate: Mutex::default(),
         }
     }
 
@@ -48,6 +52,13 @@ impl Between {
 
     fn reachable(&self) -> Result<(), StoreError> {
         if self.lost.load(Ordering::Relaxed) { lost() } else { Ok(()) }
+    }
+
+    /// The next who asks for items waits at this barrier before the answer is read, and again after.
+    pub(super) fn hold_items(&self) -> Arc<Barrier> {
+        let gate = Arc::new(Barrier::new(2));
+        *self.gate.lock().unwrap() = Some(gate.clone());
+        gate
     }
 
     /// Which conversations were looked for since this was last asked, look by look.
@@ -110,7 +121,15 @@ impl Store for Between {
         limit: u32,
     ) -> Result<Vec<(Item, Seq)>, StoreError> {
         self.reachable()?;
-        self.real.items(organization, conversation, from, before, limit).await
+        let gate = self.gate.lock().unwrap().take();
+        if let Some(gate) = &gate {
+            gate.wait().await;
+        }
+        let items = self.real.items(organization, conversation, from, before, limit).await;
+        if let Some(gate) = &gate {
+            gate.wait().await;
+        }
+        items
     }
 
     async fn archived(

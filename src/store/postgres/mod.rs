@@ -51,7 +51,7 @@ const LOAD_MAX: Duration = Duration::from_mins(1);
 pub struct PostgresStore {
     readers: PgPool,
     writers: PgPool,
-    /// One connection, so that a beat never overtakes the one before.
+    /// For beats and what goes with them.
     beats: PgPool,
     lanes: Arc<Lanes>,
     /// For who waits for a turn, or has one. There are more writers: those who are alone at a log never wait here.
@@ -198,7 +198,7 @@ impl Nodes for PostgresStore {
     }
 
     async fn nodes(&self) -> Result<Vec<Beat>, StoreError> {
-        in_time(async { nodes::all(&mut *self.reader().await?).await }).await
+        in_time(async { nodes::all(&mut *self.beats.acquire().await?).await }).await
     }
 
     async fn forget(&self, node: &NodeId, number: u64) -> Result<(), StoreError> {

@@ -22,6 +22,8 @@ pub(super) const READERS: u32 = 6;
 const WRITERS: u32 = 10;
 /// Connections of these that turns may hold: logs that several nodes write to must not keep the others waiting.
 const TURNS: usize = 5;
+/// Connections for beats, and for the list of nodes: neither waits for the other, nor for anybody else.
+const BEATS: u32 = 2;
 /// How long anybody waits for a connection.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(3);
 /// How long a connection that comes back may take to finish what it was left with; then it is given up. Without it
@@ -141,7 +143,7 @@ pub(super) async fn open(url: &str) -> Result<PostgresStore, OpenError> {
     Ok(PostgresStore {
         readers: pool(READERS, &options),
         writers: pool(WRITERS, &options),
-        beats: pool(1, &options),
+        beats: pool(BEATS, &options),
         lanes: Arc::default(),
         turns: Arc::new(Semaphore::new(TURNS)),
         refs_since_prune: Arc::default(),

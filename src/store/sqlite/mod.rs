@@ -4,8 +4,9 @@
 //! migrations describe each column). The file is in WAL mode: readers never wait for the writer. The one
 //! writer takes all batches that wait and commits them in one transaction, flushed to the disk before any
 //! is answered, while a second connection brings the log of earlier ones into the file; rows go out in
-//! statements of many rows, each row once. Logs are rowid tables that append, and indexes are partial where that spares the changes of open conversations from touching any. Members
-//! of archived conversations repeat the time of its activity, so that a page of the archive is read from
+//! statements of many rows, each row once. Logs are rowid tables that append, and indexes are partial where
+//! that spares the changes of open conversations from touching any. Members of archived conversations repeat
+//! the time of its activity, so that a page of the archive is read from
 //! indexes: it costs the page and the number of endpoints, not the organization.
 
 mod fault;
