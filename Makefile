@@ -16,7 +16,7 @@ help:
 	@echo "make cluster          starts three nodes with a Postgres, a Redis and a balancer, until Ctrl-C"
 	@echo "make test             installs what the tests need and passes them all"
 	@echo "make measure          prints what an idle session costs in memory"
-	@echo "make measure-cluster  prints how long news and revocations take between two nodes"
+	@echo "make measure-cluster  prints how long news and revocations take between two nodes, and what contention costs"
 
 # A release build: the demo should feel like the real thing. The first build takes some minutes.
 run:
@@ -40,6 +40,7 @@ measure:
 measure-cluster: packages
 	$(CARGO) build --release --locked --bin rotunda
 	$(CARGO) run --release --locked --quiet --example remote_latency
+	$(CARGO) run --release --locked --quiet --example contention
 
 # As root missing packages are installed; otherwise whoever runs this is told which command does.
 packages:
