@@ -51,6 +51,7 @@ impl Node {
                 Hub::among(database.store(), Arc::clone(&metrics), limits.clone(), between.cluster())
             }
         };
+        hub.begin().await;
         let ops = Ops { hub: hub.clone(), metrics: Arc::clone(&metrics), draining: draining.clone() };
         let routes = openapi::router(Door::new(hub.clone(), settings), ops).merge(more);
         let running = match Server::start_within(config, limits, hub.clone(), metrics, routes) {

@@ -49,6 +49,7 @@ use rotunda_protocol::id::{OrganizationId, TeammateId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 pub use self::joining::{Joining, NotJoined};
 use self::peers::Peers;
@@ -65,6 +66,8 @@ use crate::store::SharedStore;
 
 /// How long a caller waits for a place in a busy room's mailbox.
 const MAILBOX_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long a node that starts waits for its first beat.
+const FIRST_BEAT_TIME_MAX: Duration = Duration::from_secs(5);
 /// How often a question is answered anew because access narrowed meanwhile.
 const ANSWERS_MAX: u32 = 3;
 /// How often a caller opens a room anew that was closed before it took the input.
@@ -115,6 +118,19 @@ impl Hub {
 
     fn on(services: Services) -> Self {
         Self { rooms: Rooms::default(), services: Arc::new(services), pulse: Arc::default() }
+    }
+
+    /// Waits for the node's first beat: whoever comes before that is shown nothing yet. Not for ever, for without the
+    /// database there is nothing to show, and those who come hear so.
+    pub async fn begin(&self) {
+        let Some(peers) = &self.services.peers else { return };
+        let mut newest = peers.newest();
+        if peers.lease.is_valid() {
+            return;
+        }
+        if !matches!(timeout(FIRST_BEAT_TIME_MAX, newest.changed()).await, Ok(Ok(()))) {
+            tracing::warn!("the database does not take the node's beats yet");
+        }
     }
 
     /// Takes the node off the list of those that others wait for. Called when no session is left.

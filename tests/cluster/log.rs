@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hyper::Method;
 use rotunda_protocol::id::ConversationId;
 use serde_json::Value;
 
 use super::told::Shown;
 use crate::support::Node;
-use crate::support::practice::id;
+use crate::support::practice::{ORGANIZATION, id};
 
 /// Numbers of events.
 type Seq = u64;
@@ -43,7 +44,8 @@ impl Log {
     pub(super) async fn read(node: &Node) -> Self {
         let mut log = Self::default();
         loop {
-            let page = node.read(&format!("/events?after={}&limit=1000", log.head)).await;
+            let path = format!("/v1/organizations/{ORGANIZATION}/events?after={}&limit=1000", log.head);
+            let page = node.until_done(Method::GET, &path, Value::Null, &[]).await;
             assert!(page.status.is_success(), "{page:?}");
             let page = page.json();
             let events = page["events"].as_array().unwrap();
