@@ -52,7 +52,11 @@ impl Rooms {
             }
             opened
         });
-        open.map(|opened| opened.unwrap_or_else(|failed| Err(unavailable(failed)))).boxed().shared()
+        let opened =
+            open.map(|opened| opened.unwrap_or_else(|failed| Err(unavailable(failed)))).boxed().shared();
+        // Seen to its end even if nobody waits: until then it is not known which room it is.
+        tokio::spawn(opened.clone().map(drop));
+        opened
     }
 
     /// All that are open, or opening.
