@@ -4,6 +4,7 @@
 //! A failure prints its seed; `ROTUNDA_SEED=n` runs only that one.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use rotunda_protocol::ask::Ask;
 use rotunda_protocol::ask::Told;
@@ -13,7 +14,7 @@ use rotunda_protocol::directory::{Features, Role};
 use rotunda_protocol::frame::Signal;
 use rotunda_protocol::id::{ConversationId, TeammateId};
 use rotunda_protocol::principal::{Actor, AssignTo, Mailbox, Principal};
-use rotunda_protocol::push::TypingMode;
+use rotunda_protocol::push::{ConversationPresence, TypingMode};
 
 use super::member::Member;
 use super::model::Model;
@@ -43,6 +44,9 @@ impl Dice {
         self.roll(one_in) == 0
     }
 }
+
+/// Reports of presence that got lost are made up for by then.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const PRINCIPALS: [&str; 7] = [
     "organization",
@@ -317,20 +321,21 @@ impl World {
         );
         self.read(n).await;
         anew.read().await;
-        let (member, who) = (&self.members[n], &who);
-        assert_eq!(member.directory.public(), anew.directory.public(), "{who} (member {n})");
-        // What one does oneself is not told to the session that did it.
-        let others = |of: &Member| -> Vec<_> {
-            let others = of.presence.values().cloned().map(|mut at| {
-                at.viewing.retain(|other| other != who);
-                at.typing.retain(|other| other.teammate != *who);
-                at
-            });
-            others.filter(|at| !at.viewing.is_empty() || !at.typing.is_empty()).collect()
-        };
+        assert_eq!(self.members[n].directory.public(), anew.directory.public(), "{who} (member {n})");
         // Of conversations that it has not listed yet it may not know all; but it shows nobody who is not there.
-        let (shown, there) = (others(member), others(&anew));
-        assert!(shown.iter().all(|at| there.contains(at)), "{who} (member {n}): {shown:?}, not {there:?}");
+        let began = Instant::now();
+        loop {
+            let (shown, there) = (others(&self.members[n]), others(&anew));
+            if shown.iter().all(|at| there.contains(at)) {
+                return;
+            }
+            // Between reading the two, another node's report may have come.
+            let may_come = self.practice.nodes() > 1 && began.elapsed() < PATIENCE;
+            assert!(may_come, "{who} (member {n}): {shown:?}, not {there:?}");
+            tokio::task::yield_now().await;
+            self.read(n).await;
+            anew.read().await;
+        }
     }
 
     /// The items of what is open are all there (B36).
@@ -377,6 +382,16 @@ impl World {
         assert_eq!(fresh.len(), all, "{who} lists everything they may see");
         fresh
     }
+}
+
+/// Who else is shown at conversations: what one does oneself is not told to the session that did it.
+fn others(of: &Member) -> Vec<ConversationPresence> {
+    let others = of.presence.values().cloned().map(|mut at| {
+        at.viewing.retain(|other| *other != of.teammate);
+        at.typing.retain(|other| other.teammate != of.teammate);
+        at
+    });
+    others.filter(|at| !at.viewing.is_empty() || !at.typing.is_empty()).collect()
 }
 
 fn mailboxes() -> Vec<Mailbox> {
