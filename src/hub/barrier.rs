@@ -48,8 +48,8 @@ struct Awaiting {
 }
 
 impl Keeper {
-    /// Answers a command that took something from somebody, or that finds it taken, when that is so everywhere. Who
-    /// only finds it taken is not told what it took.
+    /// Answers a command that took something from somebody, or that finds it taken, when that is so everywhere. Unless
+    /// it `tells`, the answer does not say what it took.
     pub(super) fn answer_when_enforced(&self, pending: Pending, done: Done, loss: Loss, tells: bool) {
         let services = Arc::clone(&self.room.services);
         tokio::spawn(async move {

@@ -207,7 +207,7 @@ impl Keeper {
             self.found().await;
         }
         for Decided { pending, result, event } in decided {
-            let tells = event.is_some();
+            let tells = event.is_some() && self.administers(&pending.actor);
             let taken_from = match event {
                 Some((event, after)) => self.advance(&event, after),
                 // It is so already, by what somebody did just now perhaps: no sooner may anybody say that it is.
@@ -221,6 +221,15 @@ impl Keeper {
                 }
                 (result, _) => pending.answer(result.map(Outcome::from)),
             }
+        }
+    }
+
+    /// Of what a loss took, how many sessions somebody has is for those who administer.
+    fn administers(&self, actor: &Actor) -> bool {
+        match actor {
+            Actor::Service(_) => true,
+            Actor::Teammate(teammate) => self.organization.is_admin(teammate),
+            Actor::Contact => false,
         }
     }
 

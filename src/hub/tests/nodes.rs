@@ -98,6 +98,24 @@ async fn b3_a_revocation_is_answered_when_it_is_so_on_every_node() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b14_how_many_sessions_a_loss_touched_is_told_to_those_who_administer() {
+    let mut practice = two().await;
+    let started = Command::StartTeam { title: "us".into(), members: vec!["teammate:eve".parse().unwrap()] };
+    let Ok(Done::Conversation { conversation, .. }) = practice.teammate("ben", started).await else {
+        panic!("not started")
+    };
+    let mut eve = practice.join_at(1, "eve", Codec::Json).await.unwrap();
+    eve.read().await;
+    let members = vec!["teammate:eve".parse().unwrap()];
+    let out = Command::RemoveMembers { conversation: conversation.clone(), members };
+    let ben = Actor::Teammate(id("ben"));
+    let outcome = practice.hub.call(&practice.organization, ben, "out".into(), out).await.unwrap();
+    assert_eq!(outcome.revoked, None, "ben is no admin");
+    let told = format!("{:?}", eve.read().await);
+    assert!(told.contains("Gone"), "and it is so on the other node all the same: {told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b3_a_revocation_waits_for_a_node_that_hears_nothing() {
     let mut practice = two().await;
     let mut cyd = practice.join_at(1, "cyd", Codec::Json).await.unwrap();
