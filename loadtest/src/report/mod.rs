@@ -4,6 +4,18 @@
 //! `docs/LOADTEST.md` explains every field. [`SCHEMA`] rises when a field changes its meaning or goes; new fields may
 //! come without it, so whoever reads a report ignores what they do not know.
 
+pub(crate) mod compare;
+pub(crate) mod html;
+pub(crate) mod json;
+pub(crate) mod table;
+
+mod file;
+#[cfg(test)]
+mod fixture;
+mod measures;
+mod sections;
+mod units;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
