@@ -51,6 +51,9 @@ fn doubts(a: &Report, b: &Report) -> Vec<String> {
         if report.generator.saturated {
             doubts.push(format!("the generator, not the hub, was what limited {name}"));
         }
+        if report.verdict.checked == 0 {
+            doubts.push(format!("nothing was checked in {name}"));
+        }
     }
     doubts
 }

@@ -30,12 +30,14 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Report> {
     let Header { schema } = serde_json::from_str(&text).with_context(is_none)?;
     if schema > SCHEMA {
         bail!(
-            "{name} is of schema {schema}, and this version reads {SCHEMA}; read it with the version that wrote it, or a newer one"
+            "{name} is of schema {schema}, and this version reads {SCHEMA}; \
+             read it with the version that wrote it, or a newer one"
         );
     }
     if schema < SCHEMA {
         bail!(
-            "{name} is of schema {schema}, which this version no longer reads; it reads {SCHEMA}: run the scenario again"
+            "{name} is of schema {schema}, which this version no longer reads; \
+             it reads {SCHEMA}: run the scenario again"
         );
     }
     serde_json::from_str(&text).with_context(is_none)

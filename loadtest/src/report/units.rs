@@ -43,7 +43,7 @@ pub(super) fn bytes(value: f64) -> String {
 
 /// How many times as much.
 pub(super) fn times(value: f64) -> String {
-    format!("{} ×", number(value))
+    if value.is_finite() { format!("{} ×", number(value)) } else { NONE.to_owned() }
 }
 
 /// A count as something to divide by. What is counted here stays below 2⁵³.

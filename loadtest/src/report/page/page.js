@@ -98,7 +98,7 @@ function figures() {
 function redraw() {
   for (const figure of drawings) {
     figure.drawn?.destroy();
-    figure.drawn = draw(figure.plot, figure.place, figure.place.clientWidth);
+    figure.drawn = draw(figure.plot, figure.place, figure.place.clientWidth, "paper" in root.dataset);
     const picture = figure.drawn.root.querySelector(".u-wrap");
     picture.setAttribute("role", "img");
     picture.setAttribute("aria-label", figure.plot.said);

@@ -65,7 +65,8 @@ function overTime(title, unit, at, all) {
 function percentiles(report) {
   const found = report.distribution ?? [];
   if (found.length < 2) return null;
-  const rarest = Math.log10(Math.max(report.latency_ms?.count ?? 0, 10));
+  // The slowest of a thousand is the 99.9th of a hundred, as far as anyone can tell.
+  const rarest = Math.log10(Math.max(report.latency_ms?.count ?? 1e6, 10));
   const place = (percent) => (percent >= 100 ? rarest : Math.min(-Math.log10(1 - percent / 100), rarest));
   const hub = [found.map(({ percent }) => place(percent)), found.map(({ ms }) => ms)];
   const series = [{ label: "hub" }];
@@ -76,14 +77,14 @@ function percentiles(report) {
     const last = Math.min(rarest, Math.log10(Math.max(floor.count, 10)));
     tables.push(lastOfEach([[50, 90, 99, 99.9].map(place).concat(last), [floor.p50, floor.p90, floor.p99, floor.p999, floor.max]]));
   }
-  const percent = (x) => x == null ? "" : `${+(100 * (1 - 10 ** -x)).toFixed(Math.max(1, Math.ceil(x)))} %`;
+  const percent = (x) => (x == null ? "" : `${+(100 * (1 - 10 ** -x)).toFixed(Math.max(1, Math.ceil(x)))} %`);
   return {
     title: "Latency by percentile",
     unit: "ms",
     said: `Latency by percentile: ${found.length} points up to ${read(found[found.length - 1].ms, "ms")}`,
     data: tables.length > 1 ? uPlot.join(tables) : tables[0],
     series,
-    x: { label: "percentile", show: (x) => percent(x) || "–", ticks: percent, splits: [0, Math.log10(2), 1, 2, 3, 4, 5, 6, 7, 8] },
+    x: { label: "percentile", show: (x) => percent(x) || "–", ticks: percent, splits: [Math.log10(2), 1, 2, 3, 4, 5, 6, 7, 8] },
     wide: true,
   };
 }
@@ -94,8 +95,8 @@ function lastOfEach([places, values]) {
   return [[...last.keys()], [...last.values()]];
 }
 
-/** Draws `plot` into `into`, `width` pixels wide. */
-function draw(plot, into, width) {
+/** Draws `plot` into `into`, `width` pixels wide; lower on paper, where a page ends. */
+function draw(plot, into, width, onPaper) {
   const colours = [styled("--first"), styled("--second")];
   const axis = {
     stroke: styled("--quiet"),
@@ -106,8 +107,8 @@ function draw(plot, into, width) {
   const { x } = plot;
   const options = {
     width,
-    height: plot.wide ? HEIGHT_WIDE : HEIGHT,
-    padding: [8, 12, 0, 0],
+    height: (plot.wide ? HEIGHT_WIDE : HEIGHT) * (onPaper ? 0.75 : 1),
+    padding: [8, 18, 0, 0],
     cursor: { y: false, sync: plot.sync ? { key: "time" } : undefined, points: { size: 7 } },
     scales: {
       x: { time: false },
@@ -132,7 +133,7 @@ function splitsOf({ splits }) {
 
 /** The marks that have room for their text beside the one before; the others keep their line only. */
 function apart(drawn, splits) {
-  const room = 58;
+  const room = 52;
   let last = -Infinity;
   return splits.map((split) => {
     const at = drawn.valToPos(split, "x");
