@@ -1,1 +1,7 @@
-fn main() {}
+//! The `rotunda-loadtest` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rotunda_loadtest::run()
+}
