@@ -8,6 +8,7 @@ mod clock;
 mod readers;
 mod writer;
 
+use std::convert::Infallible;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -17,7 +18,8 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use hdrhistogram::Histogram;
 use rotunda_servers::Process;
-use tokio::task::{LocalSet, spawn_blocking};
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use self::writer::{Order, Told};
@@ -72,9 +74,11 @@ pub struct Measured {
     pub latency: Histogram<u64>,
 }
 
-/// Measures the floor. Readers have a thread of their own meanwhile.
+/// Measures the floor. Readers have a thread of their own meanwhile. It ends when nobody waits for it any more.
 pub async fn measure(plan: Plan) -> anyhow::Result<Measured> {
-    spawn_blocking(move || measure_here(&plan)).await?.context("the floor could not be measured")
+    let (_waits, nobody_waits) = oneshot::channel();
+    let measured = spawn_blocking(move || measure_here(&plan, nobody_waits)).await?;
+    measured.context("the floor could not be measured")
 }
 
 /// Is the writer. What it is to do comes on its standard input.
@@ -82,7 +86,7 @@ pub fn write() -> ExitCode {
     writer::run()
 }
 
-fn measure_here(plan: &Plan) -> anyhow::Result<Measured> {
+fn measure_here(plan: &Plan, nobody_waits: oneshot::Receiver<Infallible>) -> anyhow::Result<Measured> {
     let order = order(plan)?;
     let mut writer = Writer::start(plan, &order)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -92,9 +96,12 @@ fn measure_here(plan: &Plan) -> anyhow::Result<Measured> {
     let streams = connected.context("the readers cannot connect: are there enough file descriptors?")?;
     let Told::Begins(begin) = writer.told()? else { bail!("the writer does not begin") };
     let limit = Duration::from_nanos(order.period) * (order.rounds_warm + order.rounds) + LATE_MAX;
-    let read = LocalSet::new().block_on(&runtime, async {
-        timeout(limit, readers::read(streams, &order, begin)).await
-    });
+    let read = runtime.block_on(async {
+        tokio::select! {
+            read = timeout(limit, readers::read(streams, &order, begin)) => Ok(read),
+            _ = nobody_waits => bail!("nobody waits for it any more"),
+        }
+    })?;
     let Ok(read) = read else {
         bail!("a bare write() does not keep this pace: take fewer connections or fewer rounds a second");
     };

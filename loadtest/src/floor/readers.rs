@@ -1,11 +1,10 @@
 //! Those who read: a light task for each connection, which knows by counting bytes whose round a frame is.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use hdrhistogram::Histogram;
@@ -33,27 +32,27 @@ pub(super) async fn connect(address: SocketAddr, count: u32) -> io::Result<Vec<T
 /// Reads all rounds on all connections; gives the latencies of those that count.
 pub(super) async fn read(streams: Vec<TcpStream>, order: &Order, begin: u64) -> io::Result<Histogram<u64>> {
     let latency = Histogram::new_with_bounds(1, LATENCY_MAX, 3).map_err(io::Error::other)?;
-    let count = Rc::new(Count {
+    let count = Arc::new(Count {
         begin,
         period: order.period,
         // A frame has some bytes, and so few that this is exact.
         frame_bytes: order.frame.len() as u64,
         rounds_warm: order.rounds_warm.into(),
         rounds_all: u64::from(order.rounds_warm) + u64::from(order.rounds),
-        seen: RefCell::new(Seen { latency, buffer: vec![0; BUFFER_BYTES] }),
+        seen: Mutex::new(Seen { latency, buffer: vec![0; BUFFER_BYTES] }),
     });
     let mut readers = JoinSet::new();
     for stream in streams {
-        readers.spawn_local(reader(stream, Rc::clone(&count)));
+        readers.spawn(reader(stream, Arc::clone(&count)));
     }
     while let Some(read) = readers.join_next().await {
         read.map_err(io::Error::other)??;
     }
-    let latency = count.seen.borrow().latency.clone();
-    Ok(latency)
+    let seen = count.seen.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(seen.latency.clone())
 }
 
-async fn reader(mut stream: TcpStream, count: Rc<Count>) -> io::Result<()> {
+async fn reader(mut stream: TcpStream, count: Arc<Count>) -> io::Result<()> {
     let mut bytes = 0;
     while bytes < count.rounds_all * count.frame_bytes {
         bytes = poll_fn(|context| count.poll(&mut stream, bytes, context)).await?;
@@ -69,7 +68,8 @@ struct Count {
     frame_bytes: u64,
     rounds_warm: u64,
     rounds_all: u64,
-    seen: RefCell<Seen>,
+    /// Nobody ever waits for it: there is one thread.
+    seen: Mutex<Seen>,
 }
 
 struct Seen {
@@ -81,7 +81,7 @@ struct Seen {
 impl Count {
     /// Reads what is there, after so many bytes; gives how many there are now.
     fn poll(&self, stream: &mut TcpStream, bytes: u64, context: &mut Context<'_>) -> Poll<io::Result<u64>> {
-        let mut seen = self.seen.borrow_mut();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = &mut *seen;
         let mut into = ReadBuf::new(&mut seen.buffer);
         ready!(Pin::new(stream).poll_read(context, &mut into))?;
@@ -117,7 +117,7 @@ mod tests {
             frame_bytes: 10,
             rounds_warm: 1,
             rounds_all: 4,
-            seen: RefCell::new(Seen { latency: latency(), buffer: Vec::new() }),
+            seen: Mutex::new(Seen { latency: latency(), buffer: Vec::new() }),
         };
         let mut seen = latency();
         // The first round and a bit; it does not count.

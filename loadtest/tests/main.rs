@@ -1,0 +1,7 @@
+//! The harness with the processes that it starts: hubs, their database and bus, the writer of the floor.
+
+mod floor;
+mod target;
+
+/// The harness's program.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_rotunda-loadtest");
