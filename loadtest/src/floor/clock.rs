@@ -20,10 +20,12 @@ pub(super) fn cpu() -> u64 {
 /// Sleeps until a moment of the monotonic clock; not at all if it has passed.
 pub(super) fn sleep_until(at: u64) -> io::Result<()> {
     // Both fit: they are seconds since the machine was started, and less than a second.
-    let tv_sec = i64::try_from(at / SECOND).unwrap_or(i64::MAX);
-    let tv_nsec = i64::try_from(at % SECOND).unwrap_or_default();
+    let time = Timespec {
+        tv_sec: i64::try_from(at / SECOND).unwrap_or(i64::MAX),
+        tv_nsec: i64::try_from(at % SECOND).unwrap_or_default(),
+    };
     loop {
-        match clock_nanosleep_absolute(ClockId::Monotonic, &Timespec { tv_sec, tv_nsec }) {
+        match clock_nanosleep_absolute(ClockId::Monotonic, &time) {
             Err(io::Errno::INTR) => {}
             slept => return slept,
         }
