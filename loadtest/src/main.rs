@@ -1,6 +1,7 @@
-//! The load-test harness.
+//! The `rotunda-loadtest` command.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the commands that use it are not written yet"))]
-mod report;
+use std::process::ExitCode;
 
-fn main() {}
+fn main() -> ExitCode {
+    rotunda_loadtest::run()
+}

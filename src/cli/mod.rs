@@ -12,6 +12,7 @@ pub mod serve;
 pub mod token;
 pub mod watch;
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
@@ -56,7 +57,13 @@ pub enum Outcome {
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    match dispatch(Cli::parse().command) {
+    run_with(std::env::args_os())
+}
+
+/// Runs another command line; its first word is what the help calls the program. So a program of another crate can
+/// be a hub as well.
+pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match dispatch(Cli::parse_from(arguments).command) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Refused) => ExitCode::from(1),
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,

@@ -1,0 +1,9 @@
+//! The harness with the processes that it starts: hubs, their database and bus, the writer of the floor.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod floor;
+mod hubs;
+
+/// The harness's program.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_rotunda-loadtest");
