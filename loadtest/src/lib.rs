@@ -5,15 +5,32 @@
 
 pub mod floor;
 pub mod hubs;
-#[cfg_attr(not(test), expect(dead_code, reason = "the commands that use it come next"))]
+
+mod check;
+mod cli;
+mod client;
+mod clock;
+mod conductor;
+mod load;
+mod meter;
+mod organization;
+mod plan;
 mod report;
+mod scenario;
+mod stage;
+mod wire;
+mod worker;
+mod world;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+/// The command that makes this program a process of the generator.
+pub(crate) const WORKER_COMMAND: &str = "worker";
+
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    helper(std::env::args_os()).unwrap_or_default()
+    helper(std::env::args_os()).unwrap_or_else(cli::run)
 }
 
 /// Runs what the harness starts itself for, whose command lines no help shows; none if the process is the harness.
@@ -25,6 +42,7 @@ pub fn helper(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode>
             Some(rotunda::cli::run_with(std::iter::once(name).chain(arguments)))
         }
         floor::WRITER_COMMAND => Some(floor::write()),
+        WORKER_COMMAND => Some(worker::run()),
         _ => None,
     }
 }

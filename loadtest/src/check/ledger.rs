@@ -1,0 +1,189 @@
+//! An organization's log and all of its sessions here, checked as the log is read.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use hyper::Method;
+use rotunda_protocol::conversation::Mark;
+use rotunda_protocol::principal::Mailbox;
+
+use super::audit::Audit;
+use super::findings::Wrong;
+use super::log::Page;
+use super::model::Model;
+use super::note::Note;
+use super::rows::Place;
+use crate::client::session::Session;
+use crate::organization::Organization;
+use crate::report::Verdict;
+use crate::world::World;
+
+/// Events read at once.
+const PAGE: usize = 1000;
+
+/// A list as it was read: places, `rev`s, marks.
+type List = Vec<(Place, u64, Mark)>;
+
+/// What is checked in an organization.
+pub(crate) struct Ledger {
+    world: Rc<World>,
+    organization: Rc<Organization>,
+    kept: RefCell<Kept>,
+}
+
+struct Kept {
+    model: Model,
+    /// In the order of the organization's sessions.
+    audits: Vec<Audit>,
+    verdict: Verdict,
+}
+
+impl Ledger {
+    pub(crate) fn new(world: Rc<World>, organization: Rc<Organization>) -> Self {
+        let audit = |session: &Rc<Session>| {
+            let name = format!("session {} ({} of {})", session.number, session.teammate, organization.id);
+            Audit::new(name, session.teammate.clone())
+        };
+        let audits = organization.sessions.borrow().iter().map(audit).collect();
+        let kept = Kept { model: Model::default(), audits, verdict: Verdict::default() };
+        Self { world, organization, kept: RefCell::new(kept) }
+    }
+
+    /// Reads the log as far as it goes and checks everything that was shown before.
+    pub(crate) async fn examine(&self) -> anyhow::Result<()> {
+        let sessions = self.organization.sessions.borrow().clone();
+        // First the notes, then the log: so everything that they tell of is in it.
+        let notes: Vec<Vec<Note>> =
+            sessions.iter().map(|session| std::mem::take(&mut session.held.borrow_mut().notes)).collect();
+        self.read_log().await?;
+        let Kept { model, audits, verdict } = &mut *self.kept.borrow_mut();
+        for (audit, notes) in audits.iter_mut().zip(notes) {
+            for note in &notes {
+                audit.check(model, note, verdict);
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_log(&self) -> anyhow::Result<()> {
+        loop {
+            let head = self.kept.borrow().model.head;
+            let path = format!("/v1/organizations/{}/events?after={head}&limit={PAGE}", self.organization.id);
+            let (status, body) = self.world.office.ask(Method::GET, &path, "log", Bytes::new()).await?;
+            if !status.is_success() {
+                bail!("the log of {} cannot be read: {status}", self.organization.id);
+            }
+            let page: Page = serde_json::from_slice(&body).context("the log cannot be read")?;
+            let Kept { model, verdict, .. } = &mut *self.kept.borrow_mut();
+            let full = page.events.len() == PAGE;
+            let rows = &mut self.organization.reader.borrow_mut().rows;
+            for logged in page.events {
+                if let Err(case) = model.take(logged, rows) {
+                    verdict.found(Wrong::Diverged, || format!("the log of {}: {case}", self.organization.id));
+                    return Ok(());
+                }
+            }
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Nothing has happened for a while, and every session that is ready knows all there is.
+    pub(crate) fn begin(&self) {
+        let Kept { model, audits, .. } = &mut *self.kept.borrow_mut();
+        for (audit, session) in audits.iter_mut().zip(self.organization.sessions.borrow().iter()) {
+            if session.is_ready() {
+                audit.is_current(model);
+            }
+        }
+    }
+
+    /// Every session was told everything.
+    pub(crate) fn is_settled(&self) -> bool {
+        let kept = self.kept.borrow();
+        kept.audits.iter().all(|audit| audit.is_settled(&kept.model))
+    }
+
+    /// Nothing more will come: compares every picture with fresh lists and with the log. Gives all findings.
+    pub(crate) async fn finish(&self) -> anyhow::Result<Verdict> {
+        let sessions = self.organization.sessions.borrow().clone();
+        for session in &sessions {
+            for mailbox in session.shown_lists() {
+                let (fresh, count) =
+                    (session.fresh(mailbox.clone()).await, session.count(mailbox.clone()).await);
+                match (fresh, count) {
+                    (Some(fresh), Some(count)) => self.compare(session, &mailbox, fresh, count),
+                    _ => {
+                        bail!("session {} lost its connection while its lists were compared", session.number)
+                    }
+                }
+            }
+        }
+        self.examine().await?;
+        let Kept { model, audits, verdict } = &mut *self.kept.borrow_mut();
+        for (audit, session) in audits.iter().zip(&sessions) {
+            audit.finish(model, verdict);
+            verdict.checked();
+            let access = &session.held.borrow().picture.access;
+            if *access != model.sight.access(&session.teammate) {
+                verdict.found(Wrong::Diverged, || format!("session {} has other access", session.number));
+            }
+        }
+        let differing = self.organization.reader.borrow().rows.differing();
+        for row in differing {
+            verdict.found(Wrong::Diverged, || format!("two sessions were shown different rows as {row}"));
+        }
+        Ok(std::mem::take(verdict))
+    }
+
+    /// The list that a session would show, a fresh one, and the one that the log says.
+    fn compare(&self, session: &Session, mailbox: &Mailbox, mut fresh: List, count: u64) {
+        let Kept { model, verdict, .. } = &mut *self.kept.borrow_mut();
+        let sorted = |mut list: List| {
+            list.sort_unstable_by_key(|(place, ..)| *place);
+            list
+        };
+        let mark =
+            |place: Place| session.held.borrow().picture.marks.get(&place).copied().unwrap_or_default();
+        let shown = session
+            .held
+            .borrow()
+            .picture
+            .rows
+            .iter()
+            .filter(|(_, version)| version.row.mailbox == *mailbox)
+            .map(|(place, version)| (*place, version.row.rev, Mark::default()))
+            .collect::<Vec<_>>();
+        let shown = sorted(shown.into_iter().map(|(place, rev, _)| (place, rev, mark(place))).collect());
+        let logged = model.mailbox(&session.teammate, mailbox);
+        let logged =
+            sorted(logged.map(|(place, rev)| (place, rev, model.mark(&session.teammate, place))).collect());
+        fresh = sorted(fresh);
+        verdict.checked();
+        for (which, list) in [("its picture", &shown), ("a fresh list", &fresh)] {
+            if *list != logged {
+                let differing = list.iter().filter(|row| !logged.contains(row)).count();
+                let missing = logged.iter().filter(|row| !list.contains(row)).count();
+                verdict.found(Wrong::Diverged, || {
+                    format!(
+                        "session {} ({} of {}): in {which} of {mailbox}, {differing} rows are not as in the log, \
+                         and {missing} of the log are not there",
+                        session.number, session.teammate, self.organization.id
+                    )
+                });
+            }
+        }
+        if count != logged.len() as u64 {
+            verdict.found(Wrong::Diverged, || {
+                format!(
+                    "session {} was told {count} in {mailbox}, the log has {}",
+                    session.number,
+                    logged.len()
+                )
+            });
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Sessions as real clients keep them, thousands in a process: written from `docs/PROTOCOL.md` and nothing else.
+
+pub(crate) mod http;
+pub(crate) mod life;
+pub(crate) mod line;
+pub(crate) mod news;
+pub(crate) mod reader;
+pub(crate) mod session;

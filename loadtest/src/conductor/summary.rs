@@ -1,0 +1,240 @@
+//! What the processes counted and what the hub took, as one report.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use crate::floor::Measured;
+use crate::hubs::Usage;
+use crate::report::{
+    Floor, GeneratorUse, HubUse, Machine, Percentile, Quantiles, Report, SCHEMA, Sample, Verdict,
+};
+use crate::scenario::Scenario;
+use crate::wire::{Packed, Tally};
+
+/// A process of the generator that used so much of a core, or was so late, limited the run.
+const BUSY: f64 = 0.9;
+const LATE_MS: f64 = 20.0;
+/// The header of a server's WebSocket frame of up to 64 KiB.
+const HEADER_BYTES: u64 = 4;
+
+/// What was seen of the hub from outside.
+#[derive(Default)]
+pub(super) struct Watched {
+    /// Resident memory: with organizations and no session, with those that speak MessagePack, with all, and at the end.
+    pub(super) rss: Vec<Option<u64>>,
+    pub(super) before: Option<Usage>,
+    pub(super) after: Option<Usage>,
+    pub(super) samples: Vec<Sample>,
+}
+
+/// All of it.
+pub(super) fn summary(
+    scenario: &Scenario,
+    sessions: usize,
+    organizations: usize,
+    nodes: usize,
+    watched: &Watched,
+    tallies: &[Tally],
+) -> anyhow::Result<Report> {
+    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
+    let seconds = tallies.iter().map(|tally| tally.played_s).fold(0.0, f64::max);
+    let mut verdict = Verdict::default();
+    tallies.iter().for_each(|tally| verdict.add(tally.verdict.clone()));
+    let latency = merged(tallies, |tally| &tally.latency)?;
+    let lag = merged(tallies, |tally| &tally.lag)?;
+    let deliveries = sum(|tally| tally.deliveries);
+    let generator = generator(tallies, &lag);
+    let quantiles = |of: fn(&Tally) -> &Packed, unit: f64| -> anyhow::Result<Option<Quantiles>> {
+        Ok(quantiles(&merged(tallies, of)?, unit))
+    };
+    Ok(Report {
+        schema: SCHEMA,
+        scenario: scenario.name().into(),
+        command: String::new(),
+        began_at: 0,
+        sessions: sessions as u64,
+        organizations: organizations as u64,
+        nodes: nodes as u64,
+        seconds,
+        commands: sum(|tally| tally.commands),
+        refused: sum(|tally| tally.refused),
+        deliveries,
+        deliveries_per_s: ratio(deliveries, seconds).unwrap_or(0.0),
+        verdict,
+        latency_ms: self::quantiles(&latency, 1e3),
+        commit_ms: quantiles(|tally| &tally.commit, 1e3)?,
+        revocation_ms: quantiles(|tally| &tally.revocation, 1e3)?,
+        reconnect_s: quantiles(|tally| &tally.reconnect, 1e6)?,
+        hub: hub(watched, deliveries, sessions),
+        generator,
+        floor: None,
+        figures: figures(watched, tallies, sessions),
+        warnings: warnings(scenario, &generator, tallies),
+        distribution: distribution(&latency),
+        timeline: watched.samples.clone(),
+        machine: Machine::default(),
+        versions: BTreeMap::from([
+            ("rotunda-loadtest".into(), env!("CARGO_PKG_VERSION").into()),
+            ("protocol".into(), "rotunda.v1".into()),
+            ("build".into(), if cfg!(debug_assertions) { "debug" } else { "release" }.into()),
+        ]),
+    })
+}
+
+fn merged(tallies: &[Tally], of: impl Fn(&Tally) -> &Packed) -> anyhow::Result<Histogram<u64>> {
+    let mut all = Histogram::new(3)?;
+    for tally in tallies {
+        all.add(of(tally).unpack()?)?;
+    }
+    Ok(all)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts and microseconds of a run are far below 2^52")]
+fn ratio(count: u64, by: f64) -> Option<f64> {
+    (by > 0.0).then(|| count as f64 / by)
+}
+
+/// Quantiles in a unit of so many microseconds; none of nothing.
+fn quantiles(times: &Histogram<u64>, unit: f64) -> Option<Quantiles> {
+    let at = |quantile| ratio(times.value_at_quantile(quantile), unit).unwrap_or(0.0);
+    (!times.is_empty()).then(|| Quantiles {
+        count: times.len(),
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        p999: at(0.999),
+        max: ratio(times.max(), unit).unwrap_or(0.0),
+    })
+}
+
+fn distribution(times: &Histogram<u64>) -> Vec<Percentile> {
+    if times.is_empty() {
+        return Vec::new();
+    }
+    let steps = times.iter_quantiles(5).map(|step| Percentile {
+        percent: step.quantile_iterated_to() * 100.0,
+        ms: ratio(step.value_iterated_to(), 1e3).unwrap_or(0.0),
+    });
+    steps.collect()
+}
+
+fn generator(tallies: &[Tally], lag: &Histogram<u64>) -> GeneratorUse {
+    let busy = tallies.iter().map(|tally| tally.cpu_s / tally.played_s.max(0.001)).fold(0.0, f64::max);
+    let lag_ms = quantiles(lag, 1e3).map_or(0.0, |quantiles| quantiles.p99);
+    GeneratorUse {
+        processes: tallies.len() as u64,
+        cpu_s: tallies.iter().map(|tally| tally.cpu_s).sum(),
+        lag_ms,
+        saturated: busy > BUSY || lag_ms > LATE_MS,
+    }
+}
+
+fn hub(watched: &Watched, deliveries: u64, sessions: usize) -> Option<HubUse> {
+    let (before, after) = (watched.before?, watched.after?);
+    let cpu_s = after.cpu.saturating_sub(before.cpu).as_secs_f64();
+    let rss = |at: usize| watched.rss.get(at).copied().flatten();
+    let deliveries = (deliveries > 0).then_some(deliveries);
+    let per_delivery =
+        |all: f64| deliveries.and_then(|deliveries| ratio(deliveries, all)).map(|number| 1.0 / number);
+    let calls = after.calls.saturating_sub(before.calls);
+    Some(HubUse {
+        cpu_s,
+        cpu_us_per_delivery: per_delivery(cpu_s * 1e6),
+        rss_start: rss(0)?,
+        rss_end: rss(3)?,
+        rss_per_session: ratio(rss(2)?.saturating_sub(rss(0)?), count(sessions)),
+        syscalls_per_delivery: ratio(calls, 1.0).and_then(per_delivery),
+    })
+}
+
+fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+fn figures(watched: &Watched, tallies: &[Tally], sessions: usize) -> BTreeMap<String, f64> {
+    let mut figures = BTreeMap::new();
+    for (name, value) in tallies.iter().flat_map(|tally| &tally.figures) {
+        *figures.entry(name.clone()).or_default() += value;
+    }
+    let counts: [(&str, fn(&Tally) -> u64); 3] = [
+        ("catch_ups", |tally| tally.catch_ups),
+        ("resyncs", |tally| tally.resyncs),
+        ("resets", |tally| tally.resets),
+    ];
+    for (name, of) in counts {
+        let all = tallies.iter().map(of).sum::<u64>();
+        if all > 0 {
+            figures.insert(name.into(), ratio(all, 1.0).unwrap_or(0.0));
+        }
+    }
+    // Half of the sessions speak each codec, the first half MessagePack.
+    if let [Some(none), Some(half), Some(all), ..] = watched.rss[..]
+        && half > none
+        && all > half
+    {
+        let halves = [
+            ("rss_per_msgpack_session_bytes", half - none, sessions / 2),
+            ("rss_per_json_session_bytes", all - half, sessions.div_ceil(2)),
+        ];
+        for (name, bytes, sessions) in halves {
+            figures.extend(ratio(bytes, count(sessions)).map(|each| (name.to_owned(), each)));
+        }
+    }
+    figures
+}
+
+fn warnings(scenario: &Scenario, generator: &GeneratorUse, tallies: &[Tally]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if generator.saturated {
+        let closed = matches!(scenario, Scenario::Commands(_))
+            || matches!(scenario, Scenario::Fanout(fanout) if fanout.saturate);
+        warnings.push(format!(
+            "the generator was the bottleneck, not the hub: {:.1} s of processor time in {} process(es), {:.1} ms late at the 99th percentile. {}",
+            generator.cpu_s,
+            generator.processes,
+            generator.lag_ms,
+            if closed { "The hub could have done more than is shown." } else { "Latencies are too high: lower --rate or --sessions, or give it more --processes and cores." }
+        ));
+    }
+    if cfg!(debug_assertions) {
+        warnings.push("a debug build: numbers mean nothing, run with --release".into());
+    }
+    let unknown: u64 = tallies.iter().map(|tally| tally.unknown).sum();
+    if unknown > 0 {
+        warnings.push(format!("{unknown} frames of a kind that this client does not know were ignored"));
+    }
+    let mut refusals = BTreeMap::<&str, u64>::new();
+    for (code, count) in tallies.iter().flat_map(|tally| &tally.refusals) {
+        *refusals.entry(code).or_default() += count;
+    }
+    // Two people reach for the same conversation: that is life. Anything else should be known.
+    for (code, count) in refusals {
+        if !["already_assigned", "conversation_archived", "unseen_activity", "not_found"].contains(&code) {
+            warnings.push(format!("{count} commands were refused with {code}"));
+        }
+    }
+    warnings
+}
+
+/// A frame as large as a pushed row was, with its header; none if none was pushed.
+pub(super) fn frame(tallies: &[Tally]) -> Option<Vec<u8>> {
+    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
+    let mean = sum(|tally| tally.row_bytes).checked_div(sum(|tally| tally.rows))? + HEADER_BYTES;
+    Some(vec![b'x'; usize::try_from(mean).ok()?])
+}
+
+/// Puts the hub beside a bare `write()`.
+pub(super) fn compare_with_floor(report: &mut Report, frame_bytes: usize, floor: &Measured) {
+    let cpu = report.hub.and_then(|hub| hub.cpu_us_per_delivery).unwrap_or(0.0);
+    let latency_ms = quantiles(&floor.latency, 1e3).unwrap_or_default();
+    let p99 = report.latency_ms.map_or(0.0, |latency| latency.p99);
+    let by = |value: f64, floor: f64| if floor > 0.0 { value / floor } else { 0.0 };
+    report.floor = Some(Floor {
+        frame_bytes: frame_bytes as u64,
+        cpu_us_per_delivery: floor.cpu_us_per_delivery,
+        cpu_ratio: by(cpu, floor.cpu_us_per_delivery),
+        latency_ms,
+        p99_ratio: by(p99, latency_ms.p99),
+    });
+}

@@ -1,0 +1,68 @@
+//! `commands`: how many durable commands the hub does in a second: spread over many organizations, and all in one.
+//! Closed loop: each caller sends the next command when the last is answered.
+
+use std::rc::Rc;
+
+use anyhow::Context;
+use clap::Args;
+use futures::future::try_join_all;
+use rotunda_protocol::command::Command;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{Size, shapes};
+use crate::client::session::Session;
+use crate::clock::Nanos;
+use crate::load::acts::some_row;
+use crate::plan::Share;
+use crate::stage::Stage;
+
+pub(crate) const SIZE: Size = Size { sessions: 128, seconds: 20.0, rate_per_session: 0.0 };
+
+/// Durable commands per second: half of the time spread over as many organizations as callers, half in one.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub(crate) struct Commands {}
+
+impl Commands {
+    /// Half of the sessions in one organization, the other half each in one of their own.
+    pub(crate) fn shares(&self, run: &str, sessions: usize) -> Vec<Share> {
+        let callers = (sessions / 2).max(1);
+        let one = shapes::crowd(run, 0, callers, callers);
+        let own = (1..=callers).map(|number| shapes::crowd(run, number, 1, 1));
+        std::iter::once(one).chain(own).collect()
+    }
+
+    pub(crate) async fn play(&self, stage: &Stage) -> anyhow::Result<()> {
+        let half = stage.time / 2;
+        let Some(one) = stage.organizations.iter().find(|organization| organization.share.seats.len() > 1)
+        else {
+            return Ok(());
+        };
+        let is_in_one = |session: &&Rc<Session>| session.organization.id == one.id;
+        let (together, spread): (Vec<_>, Vec<_>) = stage.sessions.iter().partition(is_in_one);
+        for (name, callers) in
+            [("spread_commands_per_s", spread), ("one_organization_commands_per_s", together)]
+        {
+            let end = Instant::now() + half;
+            let done: Vec<u32> = try_join_all(callers.into_iter().map(|session| call(session, end))).await?;
+            stage.figure(name, f64::from(done.iter().sum::<u32>()) / half.as_secs_f64());
+        }
+        Ok(())
+    }
+}
+
+/// Sends one command after the other until the time is over. Gives how many were answered.
+async fn call(session: &Session, end: Instant) -> anyhow::Result<u32> {
+    let (_, version) = some_row(session, |_| true).context("a caller sees no conversation")?;
+    let mut done = 0;
+    while Instant::now() < end {
+        let (answered, heard) = oneshot::channel();
+        let body = format!("note {done}");
+        let command = Command::PostNote { conversation: version.row.id.clone(), body };
+        session.call_with(Nanos::now(), command, false, Some(answered));
+        heard.await.context("a caller lost its connection")?;
+        done += 1;
+    }
+    Ok(done)
+}

@@ -1,0 +1,45 @@
+//! `slow`: a share of the sessions stops reading for a while, again and again, while people work. The others must not
+//! notice, and who was slow must end up with everything.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
+
+use super::{Size, day};
+use crate::client::session::Order;
+use crate::load::mix::{Act, Mix};
+use crate::stage::Stage;
+
+pub(crate) const SIZE: Size = Size { sessions: 500, seconds: 30.0, rate_per_session: 0.4 };
+/// Times that a slow session stops reading in a run.
+const STOPS: u32 = 2;
+
+/// A share of the sessions stops reading, while people work.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub(crate) struct Slow {
+    /// How many of a hundred sessions are slow
+    #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) share: u8,
+}
+
+impl Slow {
+    pub(crate) async fn play(&self, stage: &Stage) {
+        let mix = Mix::default().without(Act::Away);
+        tokio::join!(day::work(stage, &mix), self.stop(stage));
+    }
+
+    async fn stop(&self, stage: &Stage) {
+        let slow = stage.sessions.len() * usize::from(self.share) / 100;
+        let turn = stage.time / STOPS;
+        for _ in 0..STOPS {
+            for session in stage.sessions.iter().rev().take(slow.max(1)) {
+                // So much of the turn that there is time to catch up before the next.
+                session.order(Order::Deaf(turn.mul_f64(0.7)));
+            }
+            sleep(turn.max(Duration::from_millis(1))).await;
+        }
+        stage.figure("slow_sessions", f64::from(u32::try_from(slow.max(1)).unwrap_or(u32::MAX)));
+    }
+}

@@ -1,0 +1,111 @@
+//! What the harness and its processes say to each other: a line of JSON each, by pipes.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use data_encoding::BASE64;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::report::Verdict;
+
+/// What a process is told to do next. Each step is answered with [`Told::Did`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Step {
+    /// Make the organizations.
+    SetUp,
+    /// Connect the sessions that speak one of the codecs, and read their lists.
+    Connect { json: bool },
+    /// Read the log so far: from here on everything has to come.
+    Begin,
+    /// Have things happen, and wait until all is read.
+    Play,
+    /// Compare everything, and tell what it came to.
+    Check,
+}
+
+/// What a process says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Told {
+    Did(Step),
+    /// How it goes; several times a second.
+    Sample(Counts),
+    /// It makes no sense to go on.
+    Failed(String),
+    /// What it came to: the answer to [`Step::Check`].
+    Tally(Box<Tally>),
+}
+
+/// Counts so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Counts {
+    pub(crate) cpu_s: f64,
+    pub(crate) connected: u64,
+    pub(crate) ready: u64,
+    pub(crate) deliveries: u64,
+    pub(crate) commands: u64,
+    pub(crate) reconnects: u64,
+    /// Of what was read since the sample before.
+    pub(crate) p99_ms: Option<f64>,
+}
+
+/// What a process counted and found.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    pub(crate) verdict: Verdict,
+    /// How long things were made to happen, in seconds.
+    pub(crate) played_s: f64,
+    /// Processor time meanwhile, in seconds.
+    pub(crate) cpu_s: f64,
+    pub(crate) deliveries: u64,
+    pub(crate) commands: u64,
+    pub(crate) refused: u64,
+    pub(crate) refusals: BTreeMap<String, u64>,
+    pub(crate) catch_ups: u64,
+    pub(crate) resyncs: u64,
+    pub(crate) resets: u64,
+    /// Frames that the client does not know and ignored.
+    pub(crate) unknown: u64,
+    /// Bytes of pushed rows, and how many.
+    pub(crate) row_bytes: u64,
+    pub(crate) rows: u64,
+    pub(crate) latency: Packed,
+    pub(crate) commit: Packed,
+    pub(crate) revocation: Packed,
+    pub(crate) reconnect: Packed,
+    pub(crate) lag: Packed,
+    pub(crate) figures: BTreeMap<String, f64>,
+}
+
+/// A histogram of microseconds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Packed(String);
+
+impl Packed {
+    pub(crate) fn pack(histogram: &Histogram<u64>) -> Self {
+        let mut bytes = Vec::new();
+        V2Serializer::new().serialize(histogram, &mut bytes).expect("memory takes everything");
+        Self(BASE64.encode(&bytes))
+    }
+
+    pub(crate) fn unpack(&self) -> anyhow::Result<Histogram<u64>> {
+        let bytes = BASE64.decode(self.0.as_bytes()).context("a histogram that cannot be read")?;
+        let read = Deserializer::new().deserialize(&mut bytes.as_slice());
+        read.map_err(|error| anyhow::anyhow!("a histogram that cannot be read: {error:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_histogram_arrives_as_it_was() {
+        let mut histogram = Histogram::new(3).unwrap();
+        histogram.record_n(1_234, 5).unwrap();
+        histogram.record(9_999_999).unwrap();
+        assert_eq!(Packed::pack(&histogram).unpack().unwrap(), histogram);
+    }
+}
