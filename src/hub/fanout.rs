@@ -14,6 +14,7 @@ use rotunda_protocol::frame::{Cursor, ServerFrame};
 use rotunda_protocol::id::{SessionId, TeammateId};
 use rotunda_protocol::push::Push;
 
+use super::fault;
 use super::registry::{Key, Member, Registry};
 use super::send_queue::{About, QueuedFrame};
 use super::wire;
@@ -88,7 +89,9 @@ pub(super) fn carry_out(registry: &Registry, committed: &Committed<'_>, effects:
             }
             Effect::Reset => registry.all().for_each(|member| member.queue.restart()),
             Effect::Tell { to, push, about } => {
-                let frame = Shared::new(*push, Some(committed.cursor.clone()), Some(seq), about_of(about));
+                let to = fault::audience(&to, &push).unwrap_or(to);
+                let push = fault::push(*push);
+                let frame = Shared::new(push, Some(committed.cursor.clone()), Some(seq), about_of(about));
                 outcome.told += tell(registry, &to, &frame);
             }
         }
@@ -128,7 +131,9 @@ fn offer<'a>(members: impl Iterator<Item = &'a Member>, frame: &Shared, but: Opt
     let mut told = Told::default();
     for member in members.filter(|member| but != Some(&member.session)) {
         told.sessions += 1;
-        told.overflows += usize::from(member.queue.push(frame.queued(member.codec)));
+        for _ in 0..fault::times() {
+            told.overflows += usize::from(member.queue.push(frame.queued(member.codec)));
+        }
     }
     told
 }

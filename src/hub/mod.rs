@@ -11,6 +11,7 @@ mod rooms;
 mod attendance;
 mod commit;
 mod fanout;
+mod fault;
 mod registry;
 
 mod follow;

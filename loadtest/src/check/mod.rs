@@ -13,3 +13,5 @@ pub(crate) mod note;
 pub(crate) mod picture;
 pub(crate) mod rows;
 pub(crate) mod sight;
+#[cfg(test)]
+mod tests;

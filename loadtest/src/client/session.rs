@@ -72,6 +72,8 @@ pub(crate) struct Session {
     pub(crate) codec: Codec,
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) held: RefCell<Held>,
+    /// It does not always read, on purpose: it makes nothing happen, and its latency is nobody's.
+    pub(crate) is_slow: Cell<bool>,
     /// Frames about what its teammate is about to lose, or has lost, are looked at (the scenario `revoke`).
     pub(crate) last_row_at: Cell<Option<Nanos>>,
 }
@@ -111,9 +113,18 @@ impl Session {
             heartbeat: Duration::from_secs(25),
             wait_least: Duration::ZERO,
         };
-        let held = RefCell::new(held);
-        let last_row_at = Cell::new(None);
-        (Rc::new(Self { world, organization, number, teammate, codec, orders, held, last_row_at }), told)
+        let session = Self {
+            world,
+            organization,
+            number,
+            teammate,
+            codec,
+            orders,
+            held: RefCell::new(held),
+            is_slow: Cell::new(false),
+            last_row_at: Cell::new(None),
+        };
+        (Rc::new(session), told)
     }
 
     /// It is welcome, and has been shown its lists.
@@ -224,7 +235,9 @@ impl Session {
             News::Row(_, version) => {
                 let mut meter = self.world.meter.borrow_mut();
                 meter.delivered();
-                if let Some(meant) = version.read_at(now) {
+                if !self.is_slow.get()
+                    && let Some(meant) = version.read_at(now)
+                {
                     meter.latency(meant, now);
                 }
                 if version.row.endpoint == self.organization.watched {

@@ -35,7 +35,7 @@ impl Stage {
         if act == Act::Inbound {
             return self.patient(&session.organization, meant);
         }
-        if !session.is_ready() {
+        if !session.is_ready() || session.is_slow.get() {
             return;
         }
         match act {

@@ -77,7 +77,8 @@ impl Scenario {
             Self::Revoke(_) => {
                 shapes::practices(run, sessions, organizations.or(Some(sessions.div_ceil(40))))
             }
-            Self::Day(_) | Self::Storm(_) | Self::Flaky(_) | Self::Slow(_) | Self::Cluster(_) => {
+            Self::Slow(_) => shapes::practices(run, sessions, organizations.or(Some(1))),
+            Self::Day(_) | Self::Storm(_) | Self::Flaky(_) | Self::Cluster(_) => {
                 shapes::practices(run, sessions, organizations)
             }
         }

@@ -1,8 +1,6 @@
 //! `slow`: a share of the sessions stops reading for a while, again and again, while people work. The others must not
 //! notice, and who was slow must end up with everything.
 
-use std::time::Duration;
-
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
@@ -12,7 +10,7 @@ use crate::client::session::Order;
 use crate::load::mix::{Act, Mix};
 use crate::stage::Stage;
 
-pub(crate) const SIZE: Size = Size { sessions: 500, seconds: 30.0, rate_per_session: 0.4 };
+pub(crate) const SIZE: Size = Size { sessions: 200, seconds: 20.0, rate_per_session: 1.0 };
 /// Times that a slow session stops reading in a run.
 const STOPS: u32 = 2;
 
@@ -31,15 +29,17 @@ impl Slow {
     }
 
     async fn stop(&self, stage: &Stage) {
-        let slow = stage.sessions.len() * usize::from(self.share) / 100;
+        let count = (stage.sessions.len() * usize::from(self.share) / 100).max(1);
+        let slow: Vec<_> = stage.sessions.iter().rev().take(count).collect();
+        slow.iter().for_each(|session| session.is_slow.set(true));
         let turn = stage.time / STOPS;
         for _ in 0..STOPS {
-            for session in stage.sessions.iter().rev().take(slow.max(1)) {
+            for session in &slow {
                 // So much of the turn that there is time to catch up before the next.
                 session.order(Order::Deaf(turn.mul_f64(0.7)));
             }
-            sleep(turn.max(Duration::from_millis(1))).await;
+            sleep(turn).await;
         }
-        stage.figure("slow_sessions", f64::from(u32::try_from(slow.max(1)).unwrap_or(u32::MAX)));
+        stage.figure("slow_sessions", f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
     }
 }
