@@ -143,8 +143,8 @@ pub(crate) struct Hub {
     pub(crate) program: Option<PathBuf>,
 
     /// A further flag of `rotunda serve`; repeatable
-    #[arg(long, value_name = "FLAG", allow_hyphen_values = true, conflicts_with = "url")]
-    pub(crate) hub_arg: Vec<String>,
+    #[arg(long = "hub-arg", value_name = "FLAG", allow_hyphen_values = true, conflicts_with = "url")]
+    pub(crate) flags: Vec<String>,
 
     /// The hub and the generator each have cores of their own
     #[arg(long, conflicts_with = "url")]

@@ -1,5 +1,7 @@
 //! The time by which everything is measured: the machine's monotonic clock, the same for all processes.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use rustix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds since the machine began.
@@ -30,4 +32,11 @@ impl Nanos {
     pub(crate) fn left(self) -> std::time::Duration {
         self.since(Self::now())
     }
+}
+
+/// Milliseconds since 1970 UTC.
+#[expect(clippy::disallowed_methods, reason = "this is the edge where time enters")]
+pub(crate) fn wall_millis() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::client::news::News;
 use crate::clock::Nanos;
 
 /// Times in microseconds, with three digits.
@@ -58,9 +59,29 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// A session read a row or an item.
-    pub(crate) fn delivered(&mut self) {
-        self.deliveries += u64::from(self.on);
+    /// A session read a frame of so many bytes. Rows and items are deliveries.
+    pub(crate) fn heard(&mut self, news: &News, bytes: usize) {
+        let on = u64::from(self.on);
+        match news {
+            News::Row(..) => {
+                self.deliveries += on;
+                self.rows += on;
+                self.row_bytes += on * bytes as u64;
+            }
+            News::Item(..) => self.deliveries += on,
+            News::CatchUp(_) => self.catch_ups += on,
+            News::Resync(_) => self.resyncs += on,
+            News::Welcome { .. }
+            | News::Gone(_)
+            | News::Scope { .. }
+            | News::Endpoint(_)
+            | News::Mark(..)
+            | News::At(_)
+            | News::Answer { .. }
+            | News::Freshness
+            | News::Closing { .. }
+            | News::Quiet => {}
+        }
     }
 
     /// It was read so long after what made it was meant to be sent.

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use jsonwebtoken::{EncodingKey, Header, encode};
 use rotunda_protocol::id::{OrganizationId, TeammateId};
@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::client::http::BackOffice;
-use crate::clock::Nanos;
+use crate::clock::{Nanos, wall_millis};
 use crate::meter::Meter;
 
 /// Handshakes under way at once.
@@ -76,8 +76,8 @@ impl World {
 
     /// A session token.
     pub(crate) fn token(&self, organization: &OrganizationId, teammate: &TeammateId) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let claims = Claims { sub: teammate, org: organization, exp: (now + TOKENS_LAST).as_secs() };
+        let claims =
+            Claims { sub: teammate, org: organization, exp: wall_millis() / 1_000 + TOKENS_LAST.as_secs() };
         encode(&Header::default(), &claims, &self.key).expect("claims can be signed")
     }
 
@@ -122,6 +122,11 @@ impl World {
     /// Happens so often, from 0 to 1.
     pub(crate) fn happens(&self, share: f64) -> bool {
         self.chance.borrow_mut().f64() < share
+    }
+
+    /// A time between half of a wait and all of it, so that not everybody comes back in the same instant.
+    pub(crate) fn at_most(&self, wait: Duration) -> Duration {
+        wait.mul_f64(0.5 + self.chance.borrow_mut().f64() / 2.0)
     }
 
     /// A time around a mean, as independent things happen.

@@ -82,16 +82,12 @@ impl Rows {
     /// What made a row was meant to be sent then. Gives when sessions have read it so far.
     pub(crate) fn announce(&mut self, id: &ConversationId, rev: u64, meant: Nanos) -> Vec<Nanos> {
         let place = self.place(id);
-        match self.conversations[place as usize].1.get(&rev) {
-            Some(version) => {
-                version.meant.set(Some(meant));
-                version.read.take()
-            }
-            None => {
-                self.announced.insert((place, rev), meant);
-                Vec::new()
-            }
+        if let Some(version) = self.conversations[place as usize].1.get(&rev) {
+            version.meant.set(Some(meant));
+            return version.read.take();
         }
+        self.announced.insert((place, rev), meant);
+        Vec::new()
     }
 }
 

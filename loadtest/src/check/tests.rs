@@ -54,13 +54,13 @@ impl Case {
         let audit = Audit::new("session 1".into(), "ada".parse().unwrap());
         let (model, rows, verdict) = (Model::default(), Rows::default(), Verdict::default());
         let mut case = Self { model, rows, audit, verdict };
-        case.log(vec![teammate("ada"), teammate("ben"), team(&["ada"]), link(), row(1)]);
+        case.log(&[teammate("ada"), teammate("ben"), team(&["ada"]), link(), row(1)]);
         case.audit.is_current(&case.model);
         case
     }
 
     /// An event.
-    fn log(&mut self, changes: Vec<Value>) {
+    fn log(&mut self, changes: &[Value]) {
         let logged =
             json!({"seq": self.model.head + 1, "event": {"at": 1, "by": "contact", "changes": changes}});
         self.model.take(serde_json::from_value(logged).unwrap(), &mut self.rows).unwrap();
@@ -96,7 +96,7 @@ impl Case {
 fn whoever_is_told_everything_once_is_told_right() {
     let mut case = Case::new();
     for rev in 2..5 {
-        case.log(vec![row(rev)]);
+        case.log(&[row(rev)]);
         case.pushed(rev);
     }
     assert!(case.audit.is_settled(&case.model));
@@ -106,7 +106,7 @@ fn whoever_is_told_everything_once_is_told_right() {
 #[test]
 fn what_is_left_out_is_lost_and_so_is_what_never_comes() {
     let mut case = Case::new();
-    (2..6).for_each(|rev| case.log(vec![row(rev)]));
+    (2..6).for_each(|rev| case.log(&[row(rev)]));
     case.pushed(2);
     case.pushed(4);
     assert!(!case.audit.is_settled(&case.model));
@@ -116,7 +116,7 @@ fn what_is_left_out_is_lost_and_so_is_what_never_comes() {
 #[test]
 fn what_comes_again_or_too_late_is_duplicated() {
     let mut case = Case::new();
-    (2..4).for_each(|rev| case.log(vec![row(rev)]));
+    (2..4).for_each(|rev| case.log(&[row(rev)]));
     for rev in [2, 3, 3, 2] {
         case.pushed(rev);
     }
@@ -126,8 +126,8 @@ fn what_comes_again_or_too_late_is_duplicated() {
 #[test]
 fn what_they_could_not_see_then_is_leaked() {
     let mut case = Case::new();
-    case.log(vec![team(&["ben"])]);
-    case.log(vec![row(2), item(1)]);
+    case.log(&[team(&["ben"])]);
+    case.log(&[row(2), item(1)]);
     case.pushed(2);
     let (place, version) = case.shown("c", 2, &[]);
     case.note(&Note::AnswerRow(place, version));
@@ -135,7 +135,7 @@ fn what_they_could_not_see_then_is_leaked() {
     case.note(&Note::AnswerItem(place, 1));
     // It was shown to them before, and so may be spoken of; another one never was.
     case.note(&Note::About(place));
-    case.log(vec![row_of("other", 1, 0)]);
+    case.log(&[row_of("other", 1, 0)]);
     let other = case.rows.place(&"other".parse().unwrap());
     case.note(&Note::About(other));
     case.note(&Note::Endpoint("link".parse().unwrap()));
@@ -146,7 +146,7 @@ fn what_they_could_not_see_then_is_leaked() {
 #[test]
 fn an_old_row_may_be_shown_to_whom_saw_it_while_it_was_new() {
     let mut case = Case::new();
-    case.log(vec![team(&[])]);
+    case.log(&[team(&[])]);
     let (place, version) = case.shown("c", 1, &[]);
     case.note(&Note::AnswerRow(place, version));
     assert_eq!(case.found(), (0, 0, 0, 0));
@@ -155,7 +155,7 @@ fn an_old_row_may_be_shown_to_whom_saw_it_while_it_was_new() {
 #[test]
 fn a_row_that_never_was_so_is_diverged() {
     let mut case = Case::new();
-    case.log(vec![row(2)]);
+    case.log(&[row(2)]);
     let (place, version) = case.shown("c", 2, &["lie"]);
     case.note(&Note::Row(place, version));
     let (place, version) = case.shown("c", 9, &[]);
@@ -167,7 +167,7 @@ fn a_row_that_never_was_so_is_diverged() {
 fn a_state_takes_the_place_of_pushes_only_for_what_it_shows() {
     for (shown, lost) in [(Some(3), 0), (Some(2), 1), (None, 2)] {
         let mut case = Case::new();
-        (2..5).for_each(|rev| case.log(vec![row(rev)]));
+        (2..5).for_each(|rev| case.log(&[row(rev)]));
         case.note(&Note::Begun { fresh: false });
         if let Some(rev) = shown {
             let (place, version) = case.shown("c", rev, &[]);
@@ -182,7 +182,7 @@ fn a_state_takes_the_place_of_pushes_only_for_what_it_shows() {
 #[test]
 fn whoever_begins_anew_need_not_be_told_what_was_before() {
     let mut case = Case::new();
-    (2..5).for_each(|rev| case.log(vec![row(rev)]));
+    (2..5).for_each(|rev| case.log(&[row(rev)]));
     case.note(&Note::Begun { fresh: true });
     case.note(&Note::StateEnd);
     let (place, version) = case.shown("c", 2, &[]);
@@ -195,10 +195,10 @@ fn whoever_begins_anew_need_not_be_told_what_was_before() {
 #[test]
 fn who_may_not_see_something_for_a_while_is_not_told_it_meanwhile() {
     let mut case = Case::new();
-    case.log(vec![team(&[])]);
-    case.log(vec![row(2)]);
-    case.log(vec![team(&["ada"])]);
-    case.log(vec![row(3)]);
+    case.log(&[team(&[])]);
+    case.log(&[row(2)]);
+    case.log(&[team(&["ada"])]);
+    case.log(&[row(3)]);
     case.pushed(3);
     assert_eq!(case.found(), (0, 0, 0, 0));
 }
@@ -207,7 +207,7 @@ fn who_may_not_see_something_for_a_while_is_not_told_it_meanwhile() {
 fn items_of_what_is_open_come_without_gaps_and_once() {
     let mut case = Case::new();
     let place = case.rows.place(&"c".parse().unwrap());
-    (1..6).for_each(|number| case.log(vec![item(number)]));
+    (1..6).for_each(|number| case.log(&[item(number)]));
     case.note(&Note::Opened(place, 1));
     // The answer was ahead of the push of item 1, which is no news; 3 is left out, 4 comes twice, 5 never.
     for number in [1, 2, 4, 4] {

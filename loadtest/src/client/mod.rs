@@ -1,5 +1,7 @@
 //! Sessions as real clients keep them, thousands in a process: written from `docs/PROTOCOL.md` and nothing else.
 
+mod answers;
+mod arrival;
 pub(crate) mod http;
 pub(crate) mod life;
 pub(crate) mod line;

@@ -17,12 +17,15 @@ use crate::check::rows::Rows;
 /// Pushes that are remembered. Sessions are behind each other by a few.
 const RECENT_MAX: usize = 256;
 
+/// A push by its bytes.
+type Recent = (Box<[u8]>, Rc<Frame>);
+
 /// What parses frames.
 #[derive(Default)]
 pub(crate) struct Reader {
     pub(crate) rows: Rows,
     hasher: FixedState,
-    recent: HashMap<u64, (Box<[u8]>, Rc<Frame>), FixedState>,
+    recent: HashMap<u64, Recent, FixedState>,
     order: VecDeque<u64>,
     /// Frames of a kind that this client does not know and ignores, as the protocol asks.
     pub(crate) unknown: u64,
@@ -43,8 +46,8 @@ impl Reader {
                 (self.frame(frame), push)
             }
             Err(error) => {
-                let outline: Outline =
-                    codec.decode(bytes).map_err(|_| format!("a frame that cannot be read: {error}"))?;
+                let unreadable = |_unnamed| format!("a frame that cannot be read: {error}");
+                let outline: Outline = codec.decode(bytes).map_err(unreadable)?;
                 let known = ["welcome", "catch_up", "resync", "answer"].contains(&outline.t.as_str());
                 if known {
                     return Err(format!("a `{}` that cannot be read: {error}", outline.t));

@@ -228,24 +228,18 @@ impl Session {
         own.into_iter().chain(teams).collect()
     }
 
-    /// Keeps what a frame says. A row or an item is a delivery.
+    /// Keeps what a frame says.
     pub(crate) fn take(&self, frame: &Rc<Frame>, now: Nanos) {
         let held = &mut *self.held.borrow_mut();
-        match &frame.news {
-            News::Row(_, version) => {
-                let mut meter = self.world.meter.borrow_mut();
-                meter.delivered();
-                if !self.is_slow.get()
-                    && let Some(meant) = version.read_at(now)
-                {
-                    meter.latency(meant, now);
-                }
-                if version.row.endpoint == self.organization.watched {
-                    self.last_row_at.set(Some(now));
-                }
+        if let News::Row(_, version) = &frame.news {
+            if !self.is_slow.get()
+                && let Some(meant) = version.read_at(now)
+            {
+                self.world.meter.borrow_mut().latency(meant, now);
             }
-            News::Item(..) => self.world.meter.borrow_mut().delivered(),
-            _ => {}
+            if version.row.endpoint == self.organization.watched {
+                self.last_row_at.set(Some(now));
+            }
         }
         held.picture.apply(&frame.news, &mut held.notes);
         if frame.cursor.is_some() {

@@ -30,7 +30,7 @@ struct Member {
 }
 
 impl Crew {
-    pub(super) fn start(plans: Vec<Plan>) -> anyhow::Result<Self> {
+    pub(super) fn start(plans: &[Plan]) -> anyhow::Result<Self> {
         let seconds = plans.iter().map(|plan| plan.seconds).fold(0.0, f64::max);
         let rate = plans.iter().map(|plan| plan.rate).sum();
         let members = plans.iter().map(Member::start).collect::<anyhow::Result<_>>()?;

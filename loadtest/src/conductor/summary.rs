@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
+use super::watch::Watched;
 use crate::floor::Measured;
-use crate::hubs::Usage;
-use crate::report::{
-    Floor, GeneratorUse, HubUse, Machine, Percentile, Quantiles, Report, SCHEMA, Sample, Verdict,
-};
+use crate::report::{Floor, GeneratorUse, HubUse, Machine, Percentile, Quantiles, Report, SCHEMA, Verdict};
 use crate::scenario::Scenario;
 use crate::wire::{Packed, Tally};
 
@@ -17,16 +15,6 @@ const BUSY: f64 = 0.9;
 const LATE_MS: f64 = 20.0;
 /// The header of a server's WebSocket frame of up to 64 KiB.
 const HEADER_BYTES: u64 = 4;
-
-/// What was seen of the hub from outside.
-#[derive(Default)]
-pub(super) struct Watched {
-    /// Resident memory: with organizations and no session, with those that speak MessagePack, with all, and at the end.
-    pub(super) rss: Vec<Option<u64>>,
-    pub(super) before: Option<Usage>,
-    pub(super) after: Option<Usage>,
-    pub(super) samples: Vec<Sample>,
-}
 
 /// All of it.
 pub(super) fn summary(
@@ -40,7 +28,9 @@ pub(super) fn summary(
     let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
     let seconds = tallies.iter().map(|tally| tally.played_s).fold(0.0, f64::max);
     let mut verdict = Verdict::default();
-    tallies.iter().for_each(|tally| verdict.add(tally.verdict.clone()));
+    for tally in tallies {
+        verdict.add(tally.verdict.clone());
+    }
     let latency = merged(tallies, |tally| &tally.latency)?;
     let lag = merged(tallies, |tally| &tally.lag)?;
     let deliveries = sum(|tally| tally.deliveries);
@@ -157,13 +147,12 @@ fn figures(watched: &Watched, tallies: &[Tally], sessions: usize) -> BTreeMap<St
     for (name, value) in tallies.iter().flat_map(|tally| &tally.figures) {
         *figures.entry(name.clone()).or_default() += value;
     }
-    let counts: [(&str, fn(&Tally) -> u64); 3] = [
-        ("catch_ups", |tally| tally.catch_ups),
-        ("resyncs", |tally| tally.resyncs),
-        ("resets", |tally| tally.resets),
-    ];
-    for (name, of) in counts {
-        let all = tallies.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
+    for (name, all) in [
+        ("catch_ups", sum(|tally| tally.catch_ups)),
+        ("resyncs", sum(|tally| tally.resyncs)),
+        ("resets", sum(|tally| tally.resets)),
+    ] {
         if all > 0 {
             figures.insert(name.into(), ratio(all, 1.0).unwrap_or(0.0));
         }

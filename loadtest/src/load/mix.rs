@@ -89,7 +89,8 @@ impl FromStr for Mix {
             let names = || ACTS.map(|(_, name, _)| name).join(", ");
             let known = ACTS.iter().position(|(_, known, _)| *known == name.trim());
             let known = known.ok_or_else(|| format!("there is no `{name}`; there are {}", names()))?;
-            let share: f64 = share.trim().parse().map_err(|_| format!("`{share}` is no number"))?;
+            let share: f64 =
+                share.trim().parse().map_err(|error| format!("`{share}` is no number: {error}"))?;
             if !share.is_finite() || share < 0.0 {
                 return Err(format!("`{share}` is no share"));
             }

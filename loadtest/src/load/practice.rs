@@ -50,12 +50,12 @@ impl Practice {
     }
 
     /// Where patients reach an endpoint.
-    pub(crate) fn address(self, number: usize) -> String {
+    pub(crate) fn address(number: usize) -> String {
         if number == 0 { "+14155550100".into() } else { format!("link-{number}") }
     }
 
     /// Where a patient writes from to an endpoint.
-    pub(crate) fn patient(self, number: usize, patient: usize) -> String {
+    pub(crate) fn patient(number: usize, patient: usize) -> String {
         if number == 0 { format!("+1628{patient:07}") } else { format!("patient{patient}@example.org") }
     }
 
@@ -63,7 +63,7 @@ impl Practice {
     fn members(self, number: usize) -> Vec<TeammateId> {
         let teams = self.teams();
         let is_in = |teammate: &usize| {
-            teammate % teams == number || teammate % 4 == 0 && (teammate + 1) % teams == number
+            teammate % teams == number || teammate.is_multiple_of(4) && (teammate + 1) % teams == number
         };
         (0..self.teammates).filter(is_in).map(teammate).collect()
     }
@@ -105,7 +105,7 @@ impl Practice {
         NewEndpoint {
             id: Some(endpoint(number)),
             kind: if number == 0 { EndpointKind::Phone } else { EndpointKind::Link },
-            address: self.address(number),
+            address: Self::address(number),
             label,
             owner,
             members: vec![],

@@ -8,7 +8,9 @@ use hyper::Method;
 use rotunda_protocol::command::{Inbound, Outcome};
 use rotunda_protocol::item::{Content, Direction};
 
+use crate::clock::Nanos;
 use crate::organization::Organization;
+use crate::plan::Practice;
 use crate::world::World;
 
 /// Requests under way at once while practices are made.
@@ -32,7 +34,8 @@ pub(crate) async fn set_up(world: &World, organization: &Organization) -> anyhow
 
 /// Where a conversation comes in, and from whom: half of all to the line that everybody answers.
 pub(crate) fn place_of(number: usize, endpoints: usize) -> (usize, usize) {
-    let endpoint = if number % 2 == 0 || endpoints == 1 { 0 } else { 1 + number / 2 % (endpoints - 1) };
+    let endpoint =
+        if number.is_multiple_of(2) || endpoints == 1 { 0 } else { 1 + number / 2 % (endpoints - 1) };
     (endpoint, number)
 }
 
@@ -44,10 +47,9 @@ pub(crate) async fn write_as_patient(
     patient: usize,
     body: String,
 ) -> anyhow::Result<Outcome> {
-    let practice = organization.share.practice;
     let inbound = Inbound {
-        to: practice.address(endpoint),
-        from: practice.patient(endpoint, patient),
+        to: Practice::address(endpoint),
+        from: Practice::patient(endpoint, patient),
         name: Some(format!("Patient Number{patient}")),
         content: Content::Message { direction: Direction::In, body, media: vec![] },
     };
@@ -67,14 +69,14 @@ pub(crate) fn patient_writes(
     organization: &Rc<Organization>,
     endpoint: usize,
     patient: usize,
-    meant: crate::clock::Nanos,
+    meant: Nanos,
 ) {
     let (world, organization) = (Rc::clone(world), Rc::clone(organization));
     tokio::task::spawn_local(async move {
         let body = text(&world);
         match write_as_patient(&world, &organization, endpoint, patient, body).await {
             Ok(outcome) => {
-                world.meter.borrow_mut().done(meant, crate::clock::Nanos::now());
+                world.meter.borrow_mut().done(meant, Nanos::now());
                 organization.made(&world, &outcome, meant);
             }
             Err(error) => world.fail(format!("{error:#}")),

@@ -26,7 +26,7 @@ pub(crate) struct Commands {}
 
 impl Commands {
     /// Half of the sessions in one organization, the other half each in one of their own.
-    pub(crate) fn shares(&self, run: &str, sessions: usize) -> Vec<Share> {
+    pub(crate) fn shares(run: &str, sessions: usize) -> Vec<Share> {
         let callers = (sessions / 2).max(1);
         let one = shapes::crowd(run, 0, callers, callers);
         let own = (1..=callers).map(|number| shapes::crowd(run, number, 1, 1));

@@ -32,7 +32,7 @@ pub(crate) struct Fanout {
 }
 
 impl Fanout {
-    pub(crate) fn shares(&self, run: &str, sessions: usize) -> Vec<Share> {
+    pub(crate) fn shares(run: &str, sessions: usize) -> Vec<Share> {
         vec![shapes::crowd(run, 0, sessions, CONVERSATIONS)]
     }
 

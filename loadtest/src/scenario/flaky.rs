@@ -17,6 +17,7 @@ const DROP: Duration = Duration::from_secs(2);
 
 /// Random drops of two seconds for everyone, all the time, while people work.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[expect(clippy::unsafe_derive_deserialize, reason = "what is unsafe is not of this type")]
 pub(crate) struct Flaky {
     /// How many seconds a session holds, on average, before it drops
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]

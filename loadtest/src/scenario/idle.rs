@@ -17,7 +17,7 @@ const ORGANIZATION: usize = 100;
 pub(crate) struct Idle {}
 
 impl Idle {
-    pub(crate) fn shares(&self, run: &str, sessions: usize, organizations: Option<usize>) -> Vec<Share> {
+    pub(crate) fn shares(run: &str, sessions: usize, organizations: Option<usize>) -> Vec<Share> {
         let all = organizations.unwrap_or(sessions.div_ceil(ORGANIZATION)).max(1);
         let seats = |number: usize| sessions / all + usize::from(number < sessions % all);
         (0..all).map(|number| shapes::crowd(run, number, seats(number), 0)).collect()

@@ -71,9 +71,9 @@ impl Scenario {
     /// The organizations that so many sessions make, and who sits where. `organizations` is how many are asked for.
     pub(crate) fn shares(&self, run: &str, sessions: usize, organizations: Option<usize>) -> Vec<Share> {
         match self {
-            Self::Idle(idle) => idle.shares(run, sessions, organizations),
-            Self::Fanout(fanout) => fanout.shares(run, sessions),
-            Self::Commands(commands) => commands.shares(run, sessions),
+            Self::Idle(_) => idle::Idle::shares(run, sessions, organizations),
+            Self::Fanout(_) => fanout::Fanout::shares(run, sessions),
+            Self::Commands(_) => commands::Commands::shares(run, sessions),
             Self::Revoke(_) => {
                 shapes::practices(run, sessions, organizations.or(Some(sessions.div_ceil(40))))
             }

@@ -32,6 +32,7 @@ const STAY: Duration = Duration::from_millis(400);
 /// Membership changes all the time under full traffic: is anything shown to whom it is no longer for, and how long does
 /// a revocation take?
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[expect(clippy::unsafe_derive_deserialize, reason = "what is unsafe is not of this type")]
 pub(crate) struct Revoke {}
 
 /// Frames about what somebody had lost, read after the loss was answered.

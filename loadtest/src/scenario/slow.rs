@@ -16,6 +16,7 @@ const STOPS: u32 = 2;
 
 /// A share of the sessions stops reading, while people work.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[expect(clippy::unsafe_derive_deserialize, reason = "what is unsafe is not of this type")]
 pub(crate) struct Slow {
     /// How many of a hundred sessions are slow
     #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=100))]
@@ -31,7 +32,9 @@ impl Slow {
     async fn stop(&self, stage: &Stage) {
         let count = (stage.sessions.len() * usize::from(self.share) / 100).max(1);
         let slow: Vec<_> = stage.sessions.iter().rev().take(count).collect();
-        slow.iter().for_each(|session| session.is_slow.set(true));
+        for session in &slow {
+            session.is_slow.set(true);
+        }
         let turn = stage.time / STOPS;
         for _ in 0..STOPS {
             for session in &slow {

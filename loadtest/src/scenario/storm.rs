@@ -15,6 +15,7 @@ pub(crate) const SIZE: Size = Size { sessions: 1_000, seconds: 20.0, rate_per_se
 
 /// All sessions are cut at once and come back with their cursor, while people work.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[expect(clippy::unsafe_derive_deserialize, reason = "what is unsafe is not of this type")]
 pub(crate) struct Storm {
     /// How many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]

@@ -1,0 +1,86 @@
+//! Deals organizations and their sessions out to the processes of the generator.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::cli::{Codecs, Run};
+use crate::hubs::Target;
+use crate::plan::{Plan, Share};
+use crate::scenario::Scenario;
+
+/// The most sessions of a process: it holds 20,000 file descriptors at most.
+const SESSIONS_MAX: usize = 15_000;
+
+/// Lets all sessions speak what was asked for.
+pub(super) fn speak(shares: &mut [Share], codecs: Codecs) {
+    for seat in shares.iter_mut().flat_map(|share| &mut share.seats) {
+        match codecs {
+            Codecs::Both => {}
+            Codecs::Json => seat.json = true,
+            Codecs::MessagePack => seat.json = false,
+        }
+    }
+}
+
+/// What each process is to be: organizations are dealt out whole, but one that is too large for a process.
+pub(super) fn plans(
+    scenario: &Scenario,
+    run: &Run,
+    target: &Target,
+    name: &str,
+    shares: Vec<Share>,
+) -> Vec<Plan> {
+    let sessions: usize = shares.iter().map(|share| share.seats.len()).sum();
+    let processes = run.processes.map_or(sessions.div_ceil(SESSIONS_MAX), |number| number as usize);
+    let processes = processes.clamp(1, sessions.max(1));
+    let mut dealt: Vec<Vec<Share>> = vec![Vec::new(); processes];
+    for share in shares {
+        for (number, part) in parts(&share, sessions.div_ceil(processes)).into_iter().enumerate() {
+            let seats = |shares: &Vec<Share>| shares.iter().map(|share| share.seats.len()).sum::<usize>();
+            let least = (0..processes).min_by_key(|process| seats(&dealt[*process])).unwrap_or(number);
+            dealt[least].push(part);
+        }
+    }
+    dealt.retain(|shares| !shares.is_empty());
+    let driven = |shares: &[Share]| {
+        shares.iter().filter(|share| share.drives).map(|share| share.seats.len()).sum::<usize>()
+    };
+    let all_driven = dealt.iter().map(|shares| driven(shares)).sum::<usize>().max(1);
+    let size = scenario.size();
+    let rate = run.rate.unwrap_or(size.rate_per_session * as_f64(sessions));
+    let plan = |(number, shares): (usize, Vec<Share>)| Plan {
+        addresses: target.addresses().to_vec(),
+        source: source(target, number),
+        token_secret: target.token_secret().into(),
+        service_token: target.service_token().into(),
+        refs: format!("{name}-{number}"),
+        seed: run.seed.wrapping_add(number as u64),
+        scenario: scenario.clone(),
+        seconds: run.seconds.map_or(size.seconds, f64::from),
+        rate: rate * as_f64(driven(&shares)) / as_f64(all_driven),
+        shares,
+    };
+    dealt.into_iter().enumerate().map(plan).collect()
+}
+
+/// An organization in parts of so many sessions at most, of which the first makes things happen.
+fn parts(share: &Share, seats_max: usize) -> Vec<Share> {
+    let parts = share.seats.chunks(seats_max.max(1)).enumerate();
+    parts
+        .map(|(number, seats)| Share { seats: seats.to_vec(), drives: number == 0, ..share.clone() })
+        .collect()
+}
+
+/// Each process has an address of its own on this machine, for one has 28,000 ports to connect from.
+fn source(target: &Target, number: usize) -> Option<IpAddr> {
+    let local = target.addresses().iter().all(|address| address.ip().is_loopback() && address.is_ipv4());
+    let last = u8::try_from(number + 1).ok()?;
+    local.then(|| Ipv4Addr::new(127, 0, 1, last).into())
+}
+
+fn as_f64(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+pub(super) fn count_organizations(plans: &[Plan]) -> usize {
+    plans.iter().flat_map(|plan| &plan.shares).filter(|share| share.drives).count()
+}
