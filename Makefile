@@ -9,13 +9,14 @@ DATA ?= rotunda-demo
 # clocks that differ, certificates.
 PACKAGES := redis-server postgresql faketime openssl
 
-.PHONY: help run cluster test measure measure-cluster packages lint unit
+.PHONY: help run cluster test measure measure-cluster capacity packages lint unit
 
 help:
 	@echo "make run              builds the hub and starts it with a demo practice (LISTEN=$(LISTEN) DATA=$(DATA))"
 	@echo "make cluster          starts three nodes with a Postgres, a Redis and a balancer, until Ctrl-C"
 	@echo "make test             installs what the tests need and passes them all"
-	@echo "make measure          prints what an idle session costs in memory"
+	@echo "make measure          prints what 15,000 idle sessions and a message to 1,000 cost"
+	@echo "make capacity         makes the runs that docs/CAPACITY.md is written from; half an hour"
 	@echo "make measure-cluster  prints how long news and revocations take between two nodes, and what contention costs"
 
 # A release build: the demo should feel like the real thing. The first build takes some minutes.
@@ -32,15 +33,20 @@ cluster: packages
 
 test: packages lint unit
 
-# Needs a release build, and 5,000 sockets at both ends.
+# Needs 15,000 sockets at both ends. docs/LOADTEST.md says what else there is to measure.
 measure:
-	$(CARGO) build --release --locked --bin rotunda
-	$(CARGO) run --release --locked --quiet --example idle_memory
+	$(CARGO) build --release --locked -p rotunda-loadtest
+	$(CARGO) run --release --locked --quiet -p rotunda-loadtest -- idle --spawn --sessions 15000
+	$(CARGO) run --release --locked --quiet -p rotunda-loadtest -- fanout --spawn --pin
 
 measure-cluster: packages
 	$(CARGO) build --release --locked --bin rotunda
 	$(CARGO) run --release --locked --quiet --example remote_latency
 	$(CARGO) run --release --locked --quiet --example contention
+
+capacity: packages
+	$(CARGO) build --release --locked -p rotunda-loadtest
+	loadtest/capacity.sh
 
 # As root missing packages are installed; otherwise whoever runs this is told which command does.
 packages:

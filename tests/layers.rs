@@ -84,3 +84,15 @@ fn every_file_says_what_it_is_for() {
         }
     }
 }
+
+#[test]
+fn the_load_test_knows_the_hub_by_its_protocol_only() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("loadtest/src");
+    let mut uses = Vec::new();
+    for file in sources(&root) {
+        let text = fs::read_to_string(&file).unwrap();
+        let lines = used(&text).filter(|line| line.contains("rotunda::"));
+        uses.extend(lines.map(|line| line.trim().to_owned()));
+    }
+    assert_eq!(uses, ["Some(rotunda::cli::run_with(std::iter::once(name).chain(arguments)))"]);
+}

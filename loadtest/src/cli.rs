@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::conductor;
-use crate::report::{compare, html, json, table};
+use crate::report::{compare, growth, html, json, table};
 use crate::scenario::{
     Scenario, cluster::Cluster, commands::Commands, day::Day, fanout::Fanout, flaky::Flaky, idle::Idle,
     revoke::Revoke, slow::Slow, storm::Storm,
@@ -43,6 +43,12 @@ enum Command {
     Revoke(Play<Revoke>),
     Commands(Play<Commands>),
     Cluster(Play<Cluster>),
+    /// Tells how costs grow with what differs between several runs.
+    Growth {
+        /// Reports that --json wrote.
+        #[arg(required = true, num_args = 2..)]
+        runs: Vec<PathBuf>,
+    },
     /// Puts two runs side by side.
     Compare {
         /// A report that --json wrote.
@@ -74,6 +80,10 @@ pub(crate) struct Run {
     /// Organizations, all alike; without it practices are small and large as they are in life
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) organizations: Option<u32>,
+
+    /// Conversations that each organization has from the start
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) conversations: Option<u32>,
 
     /// How long things happen
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
@@ -181,6 +191,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Commands(play) => play.with(Scenario::Commands),
         Command::Cluster(play) => play.with(Scenario::Cluster),
         Command::Compare { a, b } => return ended(compare_files(&a, &b)),
+        Command::Growth { runs } => return ended(growth_of(&runs)),
     };
     ended(play(&scenario, &run))
 }
@@ -219,6 +230,12 @@ fn play(scenario: &Scenario, run: &Run) -> anyhow::Result<ExitCode> {
 
 fn compare_files(a: &std::path::Path, b: &std::path::Path) -> anyhow::Result<ExitCode> {
     print(&compare::compare(&json::read(a)?, &json::read(b)?));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn growth_of(runs: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let runs: Vec<_> = runs.iter().map(|run| json::read(run)).collect::<anyhow::Result<_>>()?;
+    print(&growth::growth(&runs)?);
     Ok(ExitCode::SUCCESS)
 }
 

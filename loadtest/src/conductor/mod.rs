@@ -53,6 +53,12 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
         "there are fewer sessions than organizations: give at least a session to each"
     );
     deal::speak(&mut shares, run.codec);
+    if let Some(conversations) = run.conversations {
+        for share in &mut shares {
+            share.practice.conversations = conversations as usize;
+        }
+    }
+    let conversations = shares.iter().map(|share| share.practice.conversations as u64).sum();
 
     progress.says("starting the hub");
     machine::raise_descriptors()?;
@@ -96,6 +102,8 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
         .collect::<Vec<_>>()
         .join(" ");
     report.began_at = began_at;
+    report.conversations = conversations;
+    report.rate_per_s = if scenario.is_closed_loop() { 0.0 } else { crew.rate() };
     report.machine = machine::machine(load);
     progress.done();
     Ok(report)

@@ -46,6 +46,8 @@ pub(super) fn summary(
         sessions: sessions as u64,
         organizations: organizations as u64,
         nodes: nodes as u64,
+        conversations: 0,
+        rate_per_s: 0.0,
         seconds,
         commands: sum(|tally| tally.commands),
         refused: sum(|tally| tally.refused),
@@ -176,14 +178,12 @@ fn figures(watched: &Watched, tallies: &[Tally], sessions: usize) -> BTreeMap<St
 fn warnings(scenario: &Scenario, generator: &GeneratorUse, tallies: &[Tally]) -> Vec<String> {
     let mut warnings = Vec::new();
     if generator.saturated {
-        let closed = matches!(scenario, Scenario::Commands(_))
-            || matches!(scenario, Scenario::Fanout(fanout) if fanout.saturate);
         warnings.push(format!(
             "the generator was the bottleneck, not the hub: {:.1} s of processor time in {} process(es), {:.1} ms late at the 99th percentile. {}",
             generator.cpu_s,
             generator.processes,
             generator.lag_ms,
-            if closed { "The hub could have done more than is shown." } else { "Latencies are too high: lower --rate or --sessions, or give it more --processes and cores." }
+            if scenario.is_closed_loop() { "The hub could have done more than is shown." } else { "Latencies are too high: lower --rate or --sessions, or give it more --processes and cores." }
         ));
     }
     if cfg!(debug_assertions) {

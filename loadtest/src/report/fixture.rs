@@ -21,6 +21,8 @@ pub(super) fn crowd() -> Report {
         sessions: 10_000,
         organizations: 40,
         nodes: 2,
+        conversations: 16_000,
+        rate_per_s: 250.0,
         seconds: 60.0,
         commands: 15_012,
         refused: 31,

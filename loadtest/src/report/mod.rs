@@ -5,6 +5,7 @@
 //! come without it, so whoever reads a report ignores what they do not know.
 
 pub(crate) mod compare;
+pub(crate) mod growth;
 pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod table;
@@ -36,6 +37,12 @@ pub(crate) struct Report {
     pub(crate) sessions: u64,
     pub(crate) organizations: u64,
     pub(crate) nodes: u64,
+    /// Conversations that there were from the start.
+    #[serde(default)]
+    pub(crate) conversations: u64,
+    /// Things that were meant to happen in a second; 0 where one followed the other.
+    #[serde(default)]
+    pub(crate) rate_per_s: f64,
     /// How long things were made to happen; everything that is counted was counted within.
     pub(crate) seconds: f64,
     /// Commands that were done, the back office's included.

@@ -54,6 +54,11 @@ impl Scenario {
         }
     }
 
+    /// One thing follows the other; nothing is meant for a moment.
+    pub(crate) fn is_closed_loop(&self) -> bool {
+        matches!(self, Self::Commands(_) | Self::Fanout(fanout::Fanout { saturate: true }))
+    }
+
     pub(crate) fn size(&self) -> Size {
         match self {
             Self::Idle(_) => idle::SIZE,
