@@ -147,10 +147,11 @@ async fn samples(stage: &Stage) -> anyhow::Result<()> {
             p99_ms: p99_ms(&meter.latency_lately),
         }));
         meter.latency_lately.clear();
-        let gone =
-            meter.on && world.connected.get() == 0 && world.heard_at.get().plus(GONE_AFTER).left().is_zero();
-        if gone {
-            let why = world.no_line.borrow().clone().unwrap_or_default();
+        let silent = world.heard_at.get().plus(GONE_AFTER).left().is_zero();
+        if world.connected.get() == 0
+            && silent
+            && let Some(why) = world.no_line.borrow().as_ref()
+        {
             bail!("the hub is gone: no session is connected for {GONE_AFTER:?}; {why}");
         }
     }

@@ -37,6 +37,8 @@ struct Kept {
     model: Model,
     /// In the order of the organization's sessions.
     audits: Vec<Audit>,
+    /// Notes that the log has to be read for, in the same order.
+    pending: Vec<Vec<Note>>,
     verdict: Verdict,
 }
 
@@ -46,22 +48,25 @@ impl Ledger {
             let name = format!("session {} ({} of {})", session.number, session.teammate, organization.id);
             Audit::new(name, session.teammate.clone())
         };
-        let audits = organization.sessions.borrow().iter().map(audit).collect();
-        let kept = Kept { model: Model::default(), audits, verdict: Verdict::default() };
+        let audits: Vec<_> = organization.sessions.borrow().iter().map(audit).collect();
+        let pending = audits.iter().map(|_| Vec::new()).collect();
+        let kept = Kept { model: Model::default(), audits, pending, verdict: Verdict::default() };
         Self { world, organization, kept: RefCell::new(kept) }
     }
 
-    /// Reads the log as far as it goes and checks everything that was shown before.
+    /// Reads the log as far as it goes and checks everything that was shown before. May be dropped and called again.
     pub(crate) async fn examine(&self) -> anyhow::Result<()> {
-        let sessions = self.organization.sessions.borrow().clone();
         // First the notes, then the log: so everything that they tell of is in it.
-        let notes: Vec<Vec<Note>> =
-            sessions.iter().map(|session| std::mem::take(&mut session.held.borrow_mut().notes)).collect();
+        for (session, pending) in
+            self.organization.sessions.borrow().iter().zip(&mut self.kept.borrow_mut().pending)
+        {
+            pending.append(&mut session.held.borrow_mut().notes);
+        }
         self.read_log().await?;
-        let Kept { model, audits, verdict } = &mut *self.kept.borrow_mut();
-        for (audit, notes) in audits.iter_mut().zip(notes) {
-            for note in &notes {
-                audit.check(model, note, verdict);
+        let Kept { model, audits, pending, verdict } = &mut *self.kept.borrow_mut();
+        for (audit, pending) in audits.iter_mut().zip(pending) {
+            for note in std::mem::take(pending) {
+                audit.check(model, &note, verdict);
             }
         }
         Ok(())
@@ -123,7 +128,7 @@ impl Ledger {
             }
         }
         self.examine().await?;
-        let Kept { model, audits, verdict } = &mut *self.kept.borrow_mut();
+        let Kept { model, audits, verdict, .. } = &mut *self.kept.borrow_mut();
         for (audit, session) in audits.iter().zip(&sessions) {
             audit.finish(model, verdict);
             verdict.checked();

@@ -232,7 +232,9 @@ impl Session {
     pub(crate) fn take(&self, frame: &Rc<Frame>, now: Nanos) {
         let held = &mut *self.held.borrow_mut();
         if let News::Row(_, version) = &frame.news {
-            if !self.is_slow.get()
+            // When it was meant is known where it was made to happen.
+            if self.organization.share.drives
+                && !self.is_slow.get()
                 && let Some(meant) = version.read_at(now)
             {
                 self.world.meter.borrow_mut().latency(meant, now);

@@ -15,7 +15,8 @@ pub(super) fn machine(load: f64) -> Machine {
         line.map(|(_, value)| value.trim().to_owned())
     };
     let kilobytes = field(&memory, "MemTotal").and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    // All of them, also if this process keeps to some.
+    let cores = cpus.lines().filter(|line| line.starts_with("processor")).count();
     Machine {
         cpu: field(&cpus, "model name").unwrap_or_else(|| std::env::consts::ARCH.into()),
         cores: cores as u64,
