@@ -12,15 +12,14 @@ mod client;
 mod clock;
 mod conductor;
 mod load;
-mod meter;
-mod organization;
+mod options;
+mod picture;
 mod plan;
+mod practice;
 mod report;
 mod scenario;
-mod stage;
 mod wire;
 mod worker;
-mod world;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

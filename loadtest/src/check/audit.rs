@@ -11,9 +11,9 @@ use rotunda_protocol::id::TeammateId;
 
 use super::findings::Wrong;
 use super::model::{Changed, Model};
-use super::note::Note;
-use super::rows::Place;
 use super::sight::Seq;
+use crate::picture::note::Note;
+use crate::picture::rows::Place;
 use crate::report::Verdict;
 
 /// One session, as far as it has been checked.

@@ -7,8 +7,8 @@ use rotunda_protocol::id::{ConversationId, TeammateId};
 use rotunda_protocol::principal::Mailbox;
 
 use super::log::{Change, Logged, Row};
-use super::rows::{Place, Rows};
 use super::sight::{List, ListNumber, Seq, Sight};
+use crate::picture::rows::{Place, Rows};
 
 /// A row changed.
 #[derive(Debug, Clone, Copy)]

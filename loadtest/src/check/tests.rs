@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::audit::Audit;
 use super::model::Model;
-use super::note::Note;
-use super::rows::{Place, Rows};
+use crate::picture::note::Note;
+use crate::picture::rows::{Place, Rows};
 use crate::report::Verdict;
 
 /// A log, the rows that were shown of it, and one session of `ada`.
@@ -70,7 +70,7 @@ impl Case {
         self.audit.check(&self.model, note, &mut self.verdict);
     }
 
-    fn shown(&mut self, id: &str, rev: u64, tags: &[&str]) -> (Place, Rc<super::rows::Version>) {
+    fn shown(&mut self, id: &str, rev: u64, tags: &[&str]) -> (Place, Rc<crate::picture::rows::Version>) {
         let row: Conversation = serde_json::from_value(json!({
             "id": id, "kind": "patient", "endpoint": "link", "title": null, "members": [], "state": "open",
             "contact": {"id": "p", "name": "P", "address": "p"}, "mailbox": "shared", "assignee": null,

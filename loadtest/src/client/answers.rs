@@ -6,10 +6,10 @@ use rotunda_protocol::frame::ClientFrame;
 use tokio::sync::oneshot;
 
 use super::line::Line;
-use super::news::{Answer, Told};
 use super::session::{Order, Session, Waiting, What, page};
-use crate::check::picture;
 use crate::clock::Nanos;
+use crate::picture;
+use crate::picture::news::{Answer, Told};
 
 impl Session {
     /// Asks for the lists that are shown, if they have to be.

@@ -6,9 +6,9 @@ use rotunda_protocol::frame::ClientFrame;
 use tokio::time::{sleep, timeout};
 
 use super::line::{Ended, Line, NoLine};
-use super::news::News;
 use super::session::Session;
 use crate::clock::Nanos;
+use crate::picture::news::News;
 
 /// The wait before a second attempt to connect; it doubles with every further one.
 pub(super) const WAIT_MIN: Duration = Duration::from_millis(100);

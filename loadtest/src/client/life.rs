@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::arrival::{WAIT_MAX, WAIT_MIN, refusal_of};
 use super::line::{Ended, Line};
-use super::news::{Frame, News};
 use super::session::{Order, Session};
 use crate::clock::Nanos;
+use crate::picture::news::{Frame, News};
 
 /// Why a connection is over.
 enum Over {

@@ -11,8 +11,8 @@ use rotunda_protocol::conversation;
 use rotunda_protocol::frame::{self, Outline, ServerFrame, Start};
 use rotunda_protocol::push::{CatchUp, ConversationPresence, Push};
 
-use super::news::{Answer, Frame, Listed, News, State, Told};
-use crate::check::rows::Rows;
+use crate::picture::news::{Answer, Frame, Listed, News, State, Told};
+use crate::picture::rows::Rows;
 
 /// Pushes that are remembered. Sessions are behind each other by a few.
 const RECENT_MAX: usize = 256;

@@ -14,13 +14,13 @@ use rotunda_protocol::id::TeammateId;
 use rotunda_protocol::principal::Mailbox;
 use tokio::sync::{mpsc, oneshot};
 
-use super::news::{Frame, News};
-use crate::check::note::Note;
-use crate::check::picture::Picture;
-use crate::check::rows::Place;
+use super::organization::Organization;
+use super::world::World;
 use crate::clock::Nanos;
-use crate::organization::Organization;
-use crate::world::World;
+use crate::picture::Picture;
+use crate::picture::news::{Frame, News};
+use crate::picture::note::Note;
+use crate::picture::rows::Place;
 
 /// Orders that wait for a session. A person does one thing after the other.
 pub(crate) const ORDERS_MAX: usize = 64;

@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::cli::{Codecs, Run};
 use crate::hubs::Target;
-use crate::plan::{Plan, Share};
+use crate::options::{Codecs, Run};
+use crate::plan::Plan;
+use crate::practice::Share;
 use crate::scenario::Scenario;
 
 /// The most sessions of a process: it holds 20,000 file descriptors at most.

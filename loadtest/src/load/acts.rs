@@ -10,13 +10,13 @@ use rotunda_protocol::principal::{AssignTo, Assignee, Mailbox};
 use rotunda_protocol::push::TypingMode;
 
 use super::mix::Act;
-use super::practice::teammate;
 use super::setup::{patient_writes, place_of, text};
-use crate::check::rows::{Place, Version};
+use super::stage::Stage;
+use crate::client::organization::Organization;
 use crate::client::session::{Order, Session};
 use crate::clock::Nanos;
-use crate::organization::Organization;
-use crate::stage::Stage;
+use crate::picture::rows::{Place, Version};
+use crate::practice::teammate;
 
 /// Rows that are looked at to find one that fits.
 const LOOKS: usize = 8;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::client::world::World;
 use crate::clock::Nanos;
-use crate::world::World;
 
 /// Has things happen so many times a second for a while, at random times as independent people do them. Each is given
 /// the moment it was meant for.

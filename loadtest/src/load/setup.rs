@@ -8,10 +8,10 @@ use hyper::Method;
 use rotunda_protocol::command::{Inbound, Outcome};
 use rotunda_protocol::item::{Content, Direction};
 
+use crate::client::organization::Organization;
+use crate::client::world::World;
 use crate::clock::Nanos;
-use crate::organization::Organization;
-use crate::plan::Practice;
-use crate::world::World;
+use crate::practice::Practice;
 
 /// Requests under way at once while practices are made.
 const AT_ONCE: usize = 32;

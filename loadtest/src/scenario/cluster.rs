@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Size, day};
 use crate::load::mix::Mix;
-use crate::stage::Stage;
+use crate::load::stage::Stage;
 
 pub(crate) const SIZE: Size = Size { sessions: 600, seconds: 45.0, rate_per_session: 0.05 };
 

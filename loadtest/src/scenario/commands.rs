@@ -15,8 +15,8 @@ use super::{Size, shapes};
 use crate::client::session::Session;
 use crate::clock::Nanos;
 use crate::load::acts::some_row;
-use crate::plan::Share;
-use crate::stage::Stage;
+use crate::load::stage::Stage;
+use crate::practice::Share;
 
 pub(crate) const SIZE: Size = Size { sessions: 128, seconds: 20.0, rate_per_session: 0.0 };
 

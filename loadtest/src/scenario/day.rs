@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Size;
 use crate::load::mix::Mix;
 use crate::load::pace;
-use crate::stage::Stage;
+use crate::load::stage::Stage;
 
 pub(crate) const SIZE: Size = Size { sessions: 1_000, seconds: 30.0, rate_per_session: 0.05 };
 

@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep};
 
 use super::{Size, shapes};
 use crate::clock::Nanos;
+use crate::load::stage::Stage;
 use crate::load::{pace, setup};
-use crate::plan::Share;
-use crate::stage::Stage;
+use crate::practice::Share;
 
 pub(crate) const SIZE: Size = Size { sessions: 1_000, seconds: 20.0, rate_per_session: 0.02 };
 /// Conversations that patients write to.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use super::{Size, shapes};
-use crate::plan::Share;
-use crate::stage::Stage;
+use crate::load::stage::Stage;
+use crate::practice::Share;
 
 pub(crate) const SIZE: Size = Size { sessions: 5_000, seconds: 5.0, rate_per_session: 0.0 };
 /// Sessions of an organization.

@@ -13,8 +13,8 @@ pub(crate) mod storm;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Share;
-use crate::stage::Stage;
+use crate::load::stage::Stage;
+use crate::practice::Share;
 
 /// A scenario with its own options.
 #[derive(Debug, Clone, Serialize, Deserialize)]

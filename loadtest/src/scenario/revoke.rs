@@ -15,13 +15,13 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Size, day};
+use crate::client::organization::Organization;
 use crate::client::session::Session;
 use crate::clock::Nanos;
 use crate::load::mix::{Act, Mix};
-use crate::load::practice::team;
 use crate::load::setup::patient_writes;
-use crate::organization::Organization;
-use crate::stage::Stage;
+use crate::load::stage::Stage;
+use crate::practice::team;
 
 pub(crate) const SIZE: Size = Size { sessions: 400, seconds: 30.0, rate_per_session: 0.25 };
 /// How long a revocation may take. A node that is dead holds it up for some seconds.

@@ -2,7 +2,7 @@
 
 use rotunda_protocol::id::OrganizationId;
 
-use crate::plan::{Practice, PracticeKind, Seat, Share};
+use crate::practice::{Practice, PracticeKind, Seat, Share};
 
 /// Teammates of practices, as they follow one another: most are small, some are not.
 const SIZES: [usize; 8] = [3, 8, 5, 12, 20, 4, 40, 8];

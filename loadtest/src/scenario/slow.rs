@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::{Size, day};
 use crate::client::session::Order;
 use crate::load::mix::{Act, Mix};
-use crate::stage::Stage;
+use crate::load::stage::Stage;
 
 pub(crate) const SIZE: Size = Size { sessions: 200, seconds: 20.0, rate_per_session: 1.0 };
 /// Times that a slow session stops reading in a run.

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::{Size, day};
 use crate::client::session::Order;
 use crate::load::mix::{Act, Mix};
-use crate::stage::Stage;
+use crate::load::stage::Stage;
 
 pub(crate) const SIZE: Size = Size { sessions: 1_000, seconds: 20.0, rate_per_session: 0.05 };
 

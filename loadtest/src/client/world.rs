@@ -9,9 +9,9 @@ use rotunda_protocol::id::{OrganizationId, TeammateId};
 use serde::Serialize;
 use tokio::sync::{Notify, Semaphore};
 
+use super::meter::Meter;
 use crate::client::http::BackOffice;
 use crate::clock::{Nanos, wall_millis};
-use crate::meter::Meter;
 
 /// Handshakes under way at once.
 const HANDSHAKES_MAX: usize = 256;

@@ -1,11 +1,11 @@
 //! A practice: its people, its teams, and the lines and links that patients reach it by.
 
+use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::{NewEndpoint, NewOrganization, NewTeam, NewTeammate};
 use rotunda_protocol::directory::{EndpointKind, OrganizationKind, Role};
-use rotunda_protocol::id::{EndpointId, TeamId, TeammateId};
+use rotunda_protocol::id::{EndpointId, OrganizationId, TeamId, TeammateId};
 use rotunda_protocol::principal::Principal;
-
-use crate::plan::{Practice, PracticeKind};
+use serde::{Deserialize, Serialize};
 
 /// Teammates of whom one has a link of their own.
 const OWN_LINK_EVERY: usize = 4;
@@ -25,6 +25,50 @@ pub(crate) fn team(number: usize) -> TeamId {
 /// The id of an endpoint by its number.
 pub(crate) fn endpoint(number: usize) -> EndpointId {
     format!("e{number}").parse().expect("an id")
+}
+
+/// A process's part in an organization.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Share {
+    pub(crate) id: OrganizationId,
+    pub(crate) practice: Practice,
+    /// The sessions here: whose, and how they speak.
+    pub(crate) seats: Vec<Seat>,
+    /// This process sets the organization up and makes things happen in it. Of several that share one, one does.
+    pub(crate) drives: bool,
+}
+
+/// A session to be.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Seat {
+    /// The teammate's number.
+    pub(crate) teammate: usize,
+    /// It speaks JSON, not MessagePack.
+    pub(crate) json: bool,
+}
+
+impl Seat {
+    pub(crate) fn codec(self) -> Codec {
+        if self.json { Codec::Json } else { Codec::MessagePack }
+    }
+}
+
+/// How an organization is made.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Practice {
+    pub(crate) teammates: usize,
+    pub(crate) kind: PracticeKind,
+    /// Conversations that are there from the start.
+    pub(crate) conversations: usize,
+}
+
+/// Who may see what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PracticeKind {
+    /// One line that everybody answers.
+    Open,
+    /// A line for everybody, a link for each team, and some teammates with links of their own.
+    Real,
 }
 
 impl Practice {

@@ -7,11 +7,11 @@ use rotunda_protocol::command::{Done, Outcome};
 use rotunda_protocol::id::{EndpointId, OrganizationId};
 use tokio::sync::Notify;
 
+use super::world::World;
 use crate::client::reader::Reader;
 use crate::client::session::Session;
 use crate::clock::Nanos;
-use crate::plan::Share;
-use crate::world::World;
+use crate::practice::Share;
 
 /// An organization.
 pub(crate) struct Organization {

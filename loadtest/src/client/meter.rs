@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::client::news::News;
 use crate::clock::Nanos;
+use crate::picture::news::News;
 
 /// Times in microseconds, with three digits.
 pub(crate) struct Times(Histogram<u64>);

@@ -1,4 +1,9 @@
-//! What a session holds, as the protocol tells it to: rows and marks by their `rev`, access, what is open.
+//! What a session holds, as the protocol tells it to: rows and marks by their `rev`, access, what is open. And what it was
+//! shown, noted for whoever checks it.
+
+pub(crate) mod news;
+pub(crate) mod note;
+pub(crate) mod rows;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -8,9 +13,9 @@ use rotunda_protocol::id::TeammateId;
 use rotunda_protocol::principal::Principal;
 use rotunda_protocol::push::Access;
 
-use super::note::Note;
-use super::rows::{Place, Version};
-use crate::client::news::{News, State, Told};
+use self::news::{News, State, Told};
+use self::note::Note;
+use self::rows::{Place, Version};
 
 /// One session's picture.
 #[derive(Debug)]

@@ -3,16 +3,14 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::check::ledger::Ledger;
+use crate::client::organization::Organization;
 use crate::client::session::Session;
-use crate::organization::Organization;
-use crate::world::World;
+use crate::client::world::World;
 
 /// What a scenario has at hand.
 pub(crate) struct Stage {
     pub(crate) world: Rc<World>,
     pub(crate) organizations: Vec<Rc<Organization>>,
-    pub(crate) ledgers: Vec<Rc<Ledger>>,
     pub(crate) sessions: Vec<Rc<Session>>,
     /// Sessions of the organizations in which this process makes things happen.
     pub(crate) driven: Vec<Rc<Session>>,

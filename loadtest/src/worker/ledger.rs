@@ -9,16 +9,16 @@ use hyper::Method;
 use rotunda_protocol::conversation::Mark;
 use rotunda_protocol::principal::Mailbox;
 
-use super::audit::Audit;
-use super::findings::Wrong;
-use super::log::Page;
-use super::model::Model;
-use super::note::Note;
-use super::rows::Place;
+use crate::check::audit::Audit;
+use crate::check::findings::Wrong;
+use crate::check::log::Page;
+use crate::check::model::Model;
+use crate::client::organization::Organization;
 use crate::client::session::Session;
-use crate::organization::Organization;
+use crate::client::world::World;
+use crate::picture::note::Note;
+use crate::picture::rows::Place;
 use crate::report::Verdict;
-use crate::world::World;
 
 /// Events read at once.
 const PAGE: usize = 1000;
@@ -27,7 +27,7 @@ const PAGE: usize = 1000;
 type List = Vec<(Place, u64, Mark)>;
 
 /// What is checked in an organization.
-pub(crate) struct Ledger {
+pub(super) struct Ledger {
     world: Rc<World>,
     organization: Rc<Organization>,
     kept: RefCell<Kept>,
@@ -43,7 +43,7 @@ struct Kept {
 }
 
 impl Ledger {
-    pub(crate) fn new(world: Rc<World>, organization: Rc<Organization>) -> Self {
+    pub(super) fn new(world: Rc<World>, organization: Rc<Organization>) -> Self {
         let audit = |session: &Rc<Session>| {
             let name = format!("session {} ({} of {})", session.number, session.teammate, organization.id);
             Audit::new(name, session.teammate.clone())
@@ -55,7 +55,7 @@ impl Ledger {
     }
 
     /// Reads the log as far as it goes and checks everything that was shown before. May be dropped and called again.
-    pub(crate) async fn examine(&self) -> anyhow::Result<()> {
+    pub(super) async fn examine(&self) -> anyhow::Result<()> {
         // First the notes, then the log: so everything that they tell of is in it.
         for (session, pending) in
             self.organization.sessions.borrow().iter().zip(&mut self.kept.borrow_mut().pending)
@@ -97,7 +97,7 @@ impl Ledger {
     }
 
     /// Nothing has happened for a while, and every session that is ready knows all there is.
-    pub(crate) fn begin(&self) {
+    pub(super) fn begin(&self) {
         let Kept { model, audits, .. } = &mut *self.kept.borrow_mut();
         for (audit, session) in audits.iter_mut().zip(self.organization.sessions.borrow().iter()) {
             if session.is_ready() {
@@ -106,14 +106,19 @@ impl Ledger {
         }
     }
 
+    /// Waits until a session has so many notes that they should be checked.
+    pub(super) async fn is_full(&self) {
+        self.organization.full.notified().await;
+    }
+
     /// Every session was told everything.
-    pub(crate) fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         let kept = self.kept.borrow();
         kept.audits.iter().all(|audit| audit.is_settled(&kept.model))
     }
 
     /// Nothing more will come: compares every picture with fresh lists and with the log. Gives all findings.
-    pub(crate) async fn finish(&self) -> anyhow::Result<Verdict> {
+    pub(super) async fn finish(&self) -> anyhow::Result<Verdict> {
         let sessions = self.organization.sessions.borrow().clone();
         for session in &sessions {
             for mailbox in session.shown_lists() {

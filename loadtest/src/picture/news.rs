@@ -10,7 +10,7 @@ use rotunda_protocol::id::EndpointId;
 use rotunda_protocol::push::Access;
 use rotunda_protocol::refusal::Refusal;
 
-use crate::check::rows::{Place, Version};
+use super::rows::{Place, Version};
 
 /// A row with what the reader keeps about it.
 pub(crate) type Listed = (Place, Rc<Version>, Mark);
