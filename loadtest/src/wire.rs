@@ -56,6 +56,9 @@ pub(crate) struct Tally {
     pub(crate) verdict: Verdict,
     /// How long things were made to happen, in seconds.
     pub(crate) played_s: f64,
+    /// How long it took until the last of it was read, in seconds.
+    #[serde(default)]
+    pub(crate) drained_s: f64,
     /// Processor time meanwhile, in seconds.
     pub(crate) cpu_s: f64,
     pub(crate) deliveries: u64,
@@ -65,6 +68,15 @@ pub(crate) struct Tally {
     pub(crate) catch_ups: u64,
     pub(crate) resyncs: u64,
     pub(crate) resets: u64,
+    /// Why connections ended that nobody cut, by close code.
+    #[serde(default)]
+    pub(crate) closes: BTreeMap<String, u64>,
+    /// Acts that could not be done, for a session was not ready or had too much to do.
+    #[serde(default)]
+    pub(crate) skipped: u64,
+    /// Questions that were not answered.
+    #[serde(default)]
+    pub(crate) refused_questions: u64,
     /// Frames that the client does not know and ignored.
     pub(crate) unknown: u64,
     /// Bytes of pushed rows, and how many.

@@ -6,13 +6,13 @@
 
 use std::collections::HashMap;
 
-use rotunda_protocol::conversation::Conversation;
+use rotunda_protocol::conversation::{Conversation, Was};
 use rotunda_protocol::id::TeammateId;
 
 use super::findings::Wrong;
 use super::model::{Changed, Model};
 use super::sight::Seq;
-use crate::picture::note::Note;
+use crate::picture::note::{Note, Shown};
 use crate::picture::rows::Place;
 use crate::report::Verdict;
 
@@ -24,9 +24,15 @@ pub(crate) struct Audit {
     teammate: TeammateId,
     /// The first of the changes that it has not been pushed, or shown by a state.
     next: usize,
+    /// The newest event that it knows of: what it is shown from here on is of no earlier one, unless it begins anew.
+    position: Seq,
     /// A state was shown after the last push.
     gap: Option<Gap>,
+    /// What is open, or asked to be.
     open: HashMap<Place, Open>,
+    /// What was closed a moment ago: pushes are under way until something asked since is answered.
+    /// True once something has been asked since.
+    closing: HashMap<Place, bool>,
 }
 
 /// What took the place of pushes.
@@ -38,11 +44,13 @@ struct Gap {
     shown: HashMap<Place, u64>,
 }
 
-/// A conversation that is open.
-#[derive(Debug, Clone, Copy)]
+/// A conversation that is open, or asked to be.
+#[derive(Debug, Clone, Copy, Default)]
 struct Open {
-    /// The newest item that it was shown.
-    newest: u32,
+    /// The newest item that it was shown. None until the answer to `open` is here.
+    newest: Option<u32>,
+    /// The first that was pushed before that.
+    first: Option<u32>,
     /// The newest that was pushed, or was in a state. Answers may be ahead of pushes that are under way.
     pushed: Option<u32>,
 }
@@ -54,8 +62,10 @@ impl Audit {
             name,
             teammate,
             next: 0,
+            position: 0,
             gap: Some(Gap { fresh: true, ..Gap::default() }),
             open: HashMap::new(),
+            closing: HashMap::new(),
         }
     }
 
@@ -69,33 +79,30 @@ impl Audit {
     pub(crate) fn check(&mut self, model: &Model, note: &Note, verdict: &mut Verdict) {
         verdict.checked();
         match note {
-            Note::Begun { fresh } => {
-                let gap = self.gap.get_or_insert_default();
-                gap.fresh |= fresh;
-                if *fresh {
-                    gap.shown.clear();
-                    self.open.clear();
-                }
+            Note::Begun { fresh, open } => self.begun(*fresh, *open),
+            Note::Row(place, version, was) => {
+                self.pushed(model, *place, &version.row, was.as_deref(), verdict);
             }
-            Note::Row(place, version) => self.pushed(model, *place, &version.row, verdict),
-            Note::Item(place, number) => self.pushed_item(model, *place, *number, verdict),
+            Note::Item(place, item) => self.pushed_item(model, *place, *item, verdict),
             Note::StateRow(place, version) => {
-                self.shown(model, *place, &version.row, verdict);
+                if let Some(change) = self.shown(model, *place, &version.row, verdict) {
+                    self.position = self.position.max(model.changes[change].seq);
+                }
                 self.gap.get_or_insert_default().shown.insert(*place, version.row.rev);
             }
             Note::StateGone(place) => {
                 self.gap.get_or_insert_default().shown.insert(*place, u64::MAX);
                 self.open.remove(place);
             }
-            Note::StateItem(place, number) => {
-                self.shown_item(model, *place, *number, verdict);
+            Note::StateItem(place, item) => {
+                self.shown_item(model, *place, *item, verdict);
                 if let Some(open) = self.open.get_mut(place) {
-                    open.newest = open.newest.max(*number);
+                    open.newest = open.newest.max(Some(item.number));
                 }
             }
             Note::StateEnd => {
                 self.gap.get_or_insert_default();
-                self.open.values_mut().for_each(|open| open.pushed = Some(open.newest));
+                self.open.values_mut().for_each(|open| open.pushed = open.newest);
             }
             Note::AnswerRow(place, version) => {
                 self.shown(model, *place, &version.row, verdict);
@@ -103,10 +110,11 @@ impl Audit {
                     gap.shown.insert(*place, version.row.rev);
                 }
             }
-            Note::AnswerItem(place, number) => self.shown_item(model, *place, *number, verdict),
+            Note::AnswerItem(place, item) => self.shown_item(model, *place, *item, verdict),
             Note::About(place) => {
-                if !model.saw_within(&self.teammate, *place, 0, Seq::MAX) {
-                    verdict.found(Wrong::Leaked, || format!("{} was told about {place}", self.name));
+                if !model.saw_within(&self.teammate, *place, self.position, Seq::MAX) {
+                    let case = || format!("{} was told about {}", self.name, model.name(*place));
+                    verdict.found(Wrong::Leaked, case);
                 }
             }
             Note::Endpoint(endpoint) => {
@@ -114,35 +122,94 @@ impl Audit {
                     verdict.found(Wrong::Leaked, || format!("{} was told of endpoint {endpoint}", self.name));
                 }
             }
-            Note::Opened(place, newest) => {
-                self.open.insert(*place, Open { newest: *newest, pushed: None });
+            Note::Opening(place) => {
+                self.closing.values_mut().for_each(|asked| *asked = true);
+                self.open.entry(*place).or_default();
             }
-            Note::Closed(place) => drop(self.open.remove(place)),
+            Note::Opened(place, newest) => self.opened(model, *place, *newest, verdict),
+            Note::Closed(place) => {
+                self.open.remove(place);
+                self.closing.insert(*place, false);
+            }
+            Note::Hidden(place) => {
+                if !model.missed_within(&self.teammate, *place, self.position, Seq::MAX) {
+                    let case =
+                        || format!("{} was refused {}, which it may see", self.name, model.name(*place));
+                    verdict.found(Wrong::Diverged, case);
+                }
+            }
+            Note::Misnamed => {
+                let case =
+                    || format!("{} was told a scope that is not what its access changed by", self.name);
+                verdict.found(Wrong::Diverged, case);
+            }
         }
     }
 
-    fn pushed(&mut self, model: &Model, place: Place, row: &Conversation, verdict: &mut Verdict) {
+    fn begun(&mut self, fresh: bool, open: Option<Place>) {
+        let gap = self.gap.get_or_insert_default();
+        gap.fresh |= fresh;
+        self.closing.clear();
+        if fresh {
+            gap.shown.clear();
+            self.position = 0;
+            self.open.clear();
+            // The hub may still have it open; it is told.
+            self.closing.extend(open.map(|place| (place, false)));
+        } else {
+            self.open.retain(|place, _| Some(*place) == open);
+        }
+    }
+
+    fn pushed(
+        &mut self,
+        model: &Model,
+        place: Place,
+        row: &Conversation,
+        was: Option<&Was>,
+        verdict: &mut Verdict,
+    ) {
         let Some(change) = self.real(model, place, row, verdict) else { return };
         let seq = model.changes[change].seq;
         if !model.saw_at(&self.teammate, place, seq) {
             verdict
                 .found(Wrong::Leaked, || format!("{} was pushed {} at event {seq}", self.name, named(row)));
         }
-        if change < self.next {
+        self.told_before(model, place, row, was, seq, verdict);
+        let stated = self.gap.as_ref().filter(|gap| !gap.fresh).and_then(|gap| gap.shown.get(&place));
+        if change < self.next || stated.is_some_and(|rev| *rev >= row.rev) {
             let case = || format!("{} was pushed {} again, or too late", self.name, named(row));
             return verdict.found(Wrong::Duplicated, case);
         }
         for missing in self.missing(model, change, seq) {
-            let Changed { seq, place, rev } = missing;
             verdict.found(Wrong::Lost, || {
-                format!(
-                    "{} was not told event {seq} (row {rev} of conversation {place}) before event {}",
-                    self.name, model.changes[change].seq
-                )
+                format!("{} was not told {} before event {seq}", self.name, change_named(model, missing))
             });
         }
         self.next = change + 1;
+        self.position = seq;
         self.gap = None;
+    }
+
+    /// A push says what the row was to whoever could see it then, and to nobody else.
+    fn told_before(
+        &self,
+        model: &Model,
+        place: Place,
+        row: &Conversation,
+        was: Option<&Was>,
+        seq: Seq,
+        verdict: &mut Verdict,
+    ) {
+        let saw = row.rev > 1 && model.saw_at(&self.teammate, place, seq - 1);
+        let wrong = match was {
+            Some(_) if !saw => Wrong::Leaked,
+            Some(was) if !model.was(place, row.rev - 1, was) => Wrong::Diverged,
+            None if saw => Wrong::Diverged,
+            Some(_) | None => return,
+        };
+        let case = || format!("{} was told wrongly what {} was before event {seq}", self.name, named(row));
+        verdict.found(wrong, case);
     }
 
     /// Which changes before another one it should have been told and was not.
@@ -161,13 +228,16 @@ impl Audit {
             || model.missed_within(&self.teammate, changed.place, changed.seq, before)
     }
 
-    /// A row in an answer or a state: one that was true at a time when they could see it.
-    fn shown(&self, model: &Model, place: Place, row: &Conversation, verdict: &mut Verdict) {
-        let Some(change) = self.real(model, place, row, verdict) else { return };
-        let (from, before) = (model.changes[change].seq, model.next_of(place, row.rev));
+    /// A row in an answer or a state: one that was true at a time when they could see it, and no earlier time than they
+    /// know of already.
+    fn shown(&self, model: &Model, place: Place, row: &Conversation, verdict: &mut Verdict) -> Option<usize> {
+        let change = self.real(model, place, row, verdict)?;
+        let from = model.changes[change].seq.max(self.position);
+        let before = model.next_of(place, row.rev).max(self.position.saturating_add(1));
         if !model.saw_within(&self.teammate, place, from, before) {
             verdict.found(Wrong::Leaked, || format!("{} was shown {}", self.name, named(row)));
         }
+        Some(change)
     }
 
     /// The change that made a row; none if there never was such a row.
@@ -180,37 +250,66 @@ impl Audit {
         change
     }
 
-    fn pushed_item(&mut self, model: &Model, place: Place, number: u32, verdict: &mut Verdict) {
-        let Some(seq) = model.item_of(place, number) else {
-            let case =
-                || format!("{} was pushed item {number} of {place}, which the log does not have", self.name);
-            return verdict.found(Wrong::Diverged, case);
-        };
-        if !model.saw_at(&self.teammate, place, seq) {
-            let case = || format!("{} was pushed item {number} of {place} at event {seq}", self.name);
-            verdict.found(Wrong::Leaked, case);
+    /// The event that made an item; none if there never was such an item.
+    fn real_item(&self, model: &Model, place: Place, item: Shown, verdict: &mut Verdict) -> Option<Seq> {
+        let seq = model.item_of(place, item);
+        if seq.is_none() {
+            verdict.found(Wrong::Diverged, || {
+                format!(
+                    "{} was shown {} which the log does not have so",
+                    self.name,
+                    item_named(model, place, item.number)
+                )
+            });
         }
-        // Closed here a moment ago: pushes were under way.
-        let Some(open) = self.open.get_mut(&place) else { return };
-        if open.pushed.is_some_and(|pushed| number <= pushed) {
-            let case = || format!("{} was pushed item {number} of {place} again", self.name);
-            return verdict.found(Wrong::Duplicated, case);
-        }
-        for missing in open.newest + 1..number {
-            let case = || format!("{} was not told item {missing} of {place} before {number}", self.name);
-            verdict.found(Wrong::Lost, case);
-        }
-        *open = Open { newest: open.newest.max(number), pushed: Some(number) };
+        seq
     }
 
-    fn shown_item(&self, model: &Model, place: Place, number: u32, verdict: &mut Verdict) {
-        let Some(seq) = model.item_of(place, number) else {
-            let case =
-                || format!("{} was shown item {number} of {place}, which the log does not have", self.name);
-            return verdict.found(Wrong::Diverged, case);
+    fn pushed_item(&mut self, model: &Model, place: Place, item: Shown, verdict: &mut Verdict) {
+        let Some(seq) = self.real_item(model, place, item, verdict) else { return };
+        let number = item.number;
+        let case = |what: &str| format!("{} was {what} {}", self.name, item_named(model, place, number));
+        if !model.saw_at(&self.teammate, place, seq) {
+            return verdict.found(Wrong::Leaked, || case("pushed"));
+        }
+        let Some(open) = self.open.get_mut(&place) else {
+            if !self.closing.contains_key(&place) {
+                verdict.found(Wrong::Leaked, || case("pushed, without having it open,"));
+            }
+            return;
         };
-        if !model.saw_within(&self.teammate, place, seq, Seq::MAX) {
-            verdict.found(Wrong::Leaked, || format!("{} was shown item {number} of {place}", self.name));
+        if open.pushed.is_some_and(|pushed| number <= pushed) {
+            return verdict.found(Wrong::Duplicated, || case("pushed again"));
+        }
+        if let Some(known) = open.newest.max(open.pushed) {
+            for _ in known + 1..number {
+                verdict.found(Wrong::Lost, || case("not told the one before"));
+            }
+        }
+        open.pushed = Some(number);
+        if open.newest.is_some() {
+            open.newest = open.newest.max(open.pushed);
+        } else {
+            open.first.get_or_insert(number);
+        }
+    }
+
+    /// The answer to `open`: what was pushed since it was asked goes on from there.
+    fn opened(&mut self, model: &Model, place: Place, newest: u32, verdict: &mut Verdict) {
+        self.closing.retain(|_, asked| !*asked);
+        let Some(open) = self.open.get_mut(&place) else { return };
+        for missing in newest + 1..open.first.unwrap_or(0) {
+            let item = item_named(model, place, missing);
+            verdict.found(Wrong::Lost, || format!("{} was not told {item} after it opened it", self.name));
+        }
+        open.newest = Some(newest).max(open.pushed);
+    }
+
+    fn shown_item(&self, model: &Model, place: Place, item: Shown, verdict: &mut Verdict) {
+        let Some(seq) = self.real_item(model, place, item, verdict) else { return };
+        if !model.saw_within(&self.teammate, place, seq.max(self.position), Seq::MAX) {
+            let case = || format!("{} was shown {}", self.name, item_named(model, place, item.number));
+            verdict.found(Wrong::Leaked, case);
         }
     }
 
@@ -222,23 +321,33 @@ impl Audit {
     /// Items of open conversations that it was not told.
     fn behind(&self, model: &Model) -> Vec<(Place, u32)> {
         let open = self.open.iter().filter(|(place, _)| model.saw_at(&self.teammate, **place, model.head));
-        open.flat_map(|(place, open)| (open.newest + 1..=model.items(*place)).map(|number| (*place, number)))
+        let newest = open.filter_map(|(place, open)| Some((*place, open.newest?)));
+        newest
+            .flat_map(|(place, newest)| (newest + 1..=model.items(place)).map(move |number| (place, number)))
             .collect()
     }
 
     /// Nothing more will come.
     pub(crate) fn finish(&self, model: &Model, verdict: &mut Verdict) {
-        for Changed { seq, place, rev } in self.missing(model, model.changes.len(), Seq::MAX) {
-            let case =
-                || format!("{} was never told event {seq} (row {rev} of conversation {place})", self.name);
+        for missing in self.missing(model, model.changes.len(), Seq::MAX) {
+            let case = || format!("{} was never told {}", self.name, change_named(model, missing));
             verdict.found(Wrong::Lost, case);
         }
         for (place, number) in self.behind(model) {
-            verdict.found(Wrong::Lost, || format!("{} was never told item {number} of {place}", self.name));
+            let case = || format!("{} was never told {}", self.name, item_named(model, place, number));
+            verdict.found(Wrong::Lost, case);
         }
     }
 }
 
 fn named(row: &Conversation) -> String {
     format!("row {} of {}", row.rev, row.id)
+}
+
+fn change_named(model: &Model, Changed { seq, place, rev }: Changed) -> String {
+    format!("event {seq} (row {rev} of {})", model.name(place))
+}
+
+fn item_named(model: &Model, place: Place, number: u32) -> String {
+    format!("item {number} of {}", model.name(place))
 }

@@ -1,8 +1,12 @@
 //! An organization's log as the back office reads it, as far as it decides who may see what.
 
-use rotunda_protocol::conversation::Mark;
+use rotunda_protocol::Millis;
+use rotunda_protocol::conversation::{
+    Contact, Conversation, ConversationKind, ConversationState, LastItem, Mark,
+};
 use rotunda_protocol::directory::{Role, TeammateStatus};
 use rotunda_protocol::id::{ConversationId, EndpointId, TeamId, TeammateId};
+use rotunda_protocol::item::Item;
 use rotunda_protocol::principal::{Assignee, Mailbox, Principal};
 use serde::Deserialize;
 
@@ -48,10 +52,7 @@ pub(crate) enum Change {
     Conversation {
         after: Box<Row>,
     },
-    Item {
-        conversation: ConversationId,
-        number: u32,
-    },
+    Item(Item),
     Mark {
         teammate: TeammateId,
         conversation: ConversationId,
@@ -73,9 +74,15 @@ pub(crate) struct Row {
     #[serde(default)]
     assignment: Option<Assignment>,
     pub(crate) tags: Vec<String>,
-    pub(crate) items: u32,
-    pub(crate) inbound: u32,
-    pub(crate) activity_at: rotunda_protocol::Millis,
+    items: u32,
+    inbound: u32,
+    #[serde(default)]
+    contact: Option<Contact>,
+    #[serde(default)]
+    title: Option<String>,
+    last: Option<LastItem>,
+    created_at: Millis,
+    activity_at: Millis,
     pub(crate) rev: u64,
 }
 
@@ -95,6 +102,30 @@ impl Row {
     /// Who holds it.
     pub(crate) fn assignee(&self) -> Option<&Assignee> {
         self.assignment.as_ref().map(|assignment| &assignment.to)
+    }
+
+    /// The row as whoever may see it is shown it.
+    pub(crate) fn as_shown(&self) -> Conversation {
+        let patient = self.endpoint.is_some();
+        let open = self.state == State::Open;
+        Conversation {
+            id: self.id.clone(),
+            kind: if patient { ConversationKind::Patient } else { ConversationKind::Team },
+            endpoint: self.endpoint.clone(),
+            contact: self.contact.clone(),
+            title: self.title.clone(),
+            members: self.members.clone(),
+            state: if open { ConversationState::Open } else { ConversationState::Archived },
+            mailbox: self.mailbox(),
+            assignee: self.assignee().cloned(),
+            tags: self.tags.clone(),
+            items: self.items,
+            inbound: self.inbound,
+            last: self.last.clone(),
+            created_at: self.created_at,
+            activity_at: self.activity_at,
+            rev: self.rev,
+        }
     }
 
     /// The one mailbox that it is in (R5, R9, R10), while the organization assigns.

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use rotunda_protocol::conversation::{Conversation, Mark};
+use rotunda_protocol::conversation::{Conversation, Mark, Was};
 use rotunda_protocol::id::{ConversationId, TeammateId};
+use rotunda_protocol::item::Item;
 use rotunda_protocol::principal::Mailbox;
 
 use super::log::{Change, Logged, Row};
 use super::sight::{List, ListNumber, Seq, Sight};
-use crate::picture::rows::{Place, Rows};
+use crate::picture::note::Shown;
+use crate::picture::rows::{Place, Rows, content};
 
 /// A row changed.
 #[derive(Debug, Clone, Copy)]
@@ -18,13 +20,17 @@ pub(crate) struct Changed {
     pub(crate) rev: u64,
 }
 
+/// The revs of a conversation whose rows are kept whole: pushes are behind the log by a few.
+const ROWS_KEPT: usize = 64;
+
 /// A conversation's history.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct History {
+    id: ConversationId,
     /// Rows in order, `rev` 1 first, each with its number among the organization's changes.
-    rows: Vec<(usize, Row)>,
-    /// The events of its items, number 1 first.
-    items: Vec<Seq>,
+    rows: Vec<(usize, Option<Box<Row>>)>,
+    /// The events of its items with what tells them from others, number 1 first.
+    items: Vec<(Seq, u64)>,
     /// From which event on it has which list.
     lists: Vec<(Seq, ListNumber)>,
 }
@@ -39,6 +45,12 @@ pub(crate) struct Model {
     pub(crate) changes: Vec<Changed>,
     histories: HashMap<Place, History>,
     marks: HashMap<(TeammateId, Place), Mark>,
+}
+
+impl History {
+    fn of(id: &ConversationId) -> Self {
+        Self { id: id.clone(), rows: Vec::new(), items: Vec::new(), lists: Vec::new() }
+    }
 }
 
 impl Model {
@@ -58,8 +70,8 @@ impl Model {
                     self.row(*after, rows)?;
                     continue;
                 }
-                Change::Item { conversation, number } => {
-                    self.item(&conversation, number, rows)?;
+                Change::Item(item) => {
+                    self.item(&item, rows)?;
                     continue;
                 }
                 Change::Mark { teammate, conversation, mark } => {
@@ -80,7 +92,7 @@ impl Model {
         let place = rows.place(&row.id);
         let list = List { endpoint: row.endpoint.clone(), members: row.members.clone() };
         let list = self.sight.list(list, self.head);
-        let history = self.histories.entry(place).or_default();
+        let history = self.histories.entry(place).or_insert_with(|| History::of(&row.id));
         if row.rev != history.rows.len() as u64 + 1 {
             return Err(format!("row {} of {} follows {}", row.rev, row.id, history.rows.len()));
         }
@@ -88,17 +100,22 @@ impl Model {
             history.lists.push((self.head, list));
         }
         let changed = Changed { seq: self.head, place, rev: row.rev };
-        history.rows.push((self.changes.len(), row));
+        let past = history.rows.len().checked_sub(ROWS_KEPT);
+        if let Some((_, past)) = past.and_then(|past| history.rows.get_mut(past)) {
+            *past = None;
+        }
+        history.rows.push((self.changes.len(), Some(Box::new(row))));
         self.changes.push(changed);
         Ok(())
     }
 
-    fn item(&mut self, id: &ConversationId, number: u32, rows: &mut Rows) -> Result<(), String> {
-        let items = &mut self.histories.entry(rows.place(id)).or_default().items;
-        if number as usize != items.len() + 1 {
-            return Err(format!("item {number} of {id} follows {}", items.len()));
+    fn item(&mut self, item: &Item, rows: &mut Rows) -> Result<(), String> {
+        let (id, number) = (&item.conversation, item.number);
+        let history = self.histories.entry(rows.place(id)).or_insert_with(|| History::of(id));
+        if number as usize != history.items.len() + 1 {
+            return Err(format!("item {number} of {id} follows {}", history.items.len()));
         }
-        items.push(self.head);
+        history.items.push((self.head, content(item)));
         Ok(())
     }
 
@@ -109,9 +126,18 @@ impl Model {
         Some(*change)
     }
 
-    /// The event that made an item.
-    pub(crate) fn item_of(&self, place: Place, number: u32) -> Option<Seq> {
-        self.histories.get(&place)?.items.get((number as usize).checked_sub(1)?).copied()
+    /// The event that made an item, if there is one with just this content.
+    pub(crate) fn item_of(&self, place: Place, shown: Shown) -> Option<Seq> {
+        let items = &self.histories.get(&place)?.items;
+        let (seq, content) = items.get((shown.number as usize).checked_sub(1)?)?;
+        (*content == shown.content).then_some(*seq)
+    }
+
+    /// A conversation's id.
+    pub(crate) fn name(&self, place: Place) -> String {
+        let history = self.histories.get(&place);
+        history
+            .map_or_else(|| format!("a conversation ({place}) of no log"), |history| history.id.to_string())
     }
 
     /// How many items a conversation has.
@@ -120,18 +146,28 @@ impl Model {
         u32::try_from(items).unwrap_or(u32::MAX)
     }
 
-    /// A row that was shown is what the log says.
+    /// A row that was shown is what the log says. What is long past is believed.
     pub(crate) fn agrees(&self, place: Place, shown: &Conversation) -> bool {
-        let rows = self.histories.get(&place).map(|history| &history.rows);
-        let place = usize::try_from(shown.rev).ok().and_then(|rev| rev.checked_sub(1));
-        let Some((_, logged)) = place.and_then(|place| rows?.get(place)) else { return false };
-        shown.mailbox == logged.mailbox()
-            && shown.assignee.as_ref() == logged.assignee()
-            && shown.endpoint == logged.endpoint
-            && shown.members == logged.members
-            && shown.tags == logged.tags
-            && (shown.items, shown.inbound) == (logged.items, logged.inbound)
-            && shown.activity_at == logged.activity_at
+        self.row_of(place, shown.rev).is_none_or(|row| row.as_shown() == *shown)
+    }
+
+    /// What was told of a row before a change is what the log says.
+    pub(crate) fn was(&self, place: Place, rev: u64, was: &Was) -> bool {
+        self.row_of(place, rev).is_none_or(|row| {
+            let row = row.as_shown();
+            let before = (&row.mailbox, &row.assignee, &row.tags, &row.endpoint);
+            (&was.mailbox, &was.assignee, &was.tags, &was.endpoint) == before
+        })
+    }
+
+    fn row_of(&self, place: Place, rev: u64) -> Option<&Row> {
+        let rows = &self.histories.get(&place)?.rows;
+        rows.get(usize::try_from(rev).ok()?.checked_sub(1)?)?.1.as_deref()
+    }
+
+    /// The newest `rev` of a conversation.
+    pub(crate) fn newest(&self, place: Place) -> u64 {
+        self.histories.get(&place).map_or(0, |history| history.rows.len() as u64)
     }
 
     /// A teammate could see a conversation right after an event.
@@ -180,7 +216,7 @@ impl Model {
         mailbox: &'a Mailbox,
     ) -> impl Iterator<Item = (Place, u64)> + 'a {
         self.histories.iter().filter_map(move |(place, history)| {
-            let (_, row) = history.rows.last()?;
+            let row = history.rows.last()?.1.as_ref()?;
             let shown = row.mailbox() == *mailbox && self.saw_at(teammate, *place, self.head);
             shown.then_some((*place, row.rev))
         })

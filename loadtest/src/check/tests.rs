@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::audit::Audit;
 use super::model::Model;
-use crate::picture::note::Note;
-use crate::picture::rows::{Place, Rows};
+use crate::picture::note::{Note, Shown};
+use crate::picture::rows::{Place, Rows, Version, content};
 use crate::report::Verdict;
 
 /// A log, the rows that were shown of it, and one session of `ada`.
@@ -27,19 +27,20 @@ fn team(members: &[&str]) -> Value {
     json!({"change": "team", "id": "desk", "name": "Desk", "members": members, "deleted": false})
 }
 
-fn link() -> Value {
-    json!({"change": "endpoint", "id": "link", "kind": "link", "address": "l", "label": "L",
-        "owner": "team:desk", "members": [], "auto_assign": false})
+/// The team's link, and a hall that everybody is in.
+fn endpoint(id: &str, owner: &str) -> Value {
+    json!({"change": "endpoint", "id": id, "kind": "link", "address": "l", "label": "L",
+        "owner": owner, "members": [], "auto_assign": false})
 }
 
 fn row(rev: u64) -> Value {
-    row_of("c", rev, 0)
+    row_in("link", "c", rev)
 }
 
-fn row_of(id: &str, rev: u64, items: u32) -> Value {
+fn row_in(endpoint: &str, id: &str, rev: u64) -> Value {
     json!({"change": "conversation", "before": null, "happened": [], "after": {
-        "id": id, "with": "contact", "endpoint": "link", "members": [], "state": "open", "assignment": null,
-        "contact": {"id": "p", "name": "P", "address": "p"}, "tags": [], "items": items, "inbound": items,
+        "id": id, "with": "contact", "endpoint": endpoint, "members": [], "state": "open", "assignment": null,
+        "contact": {"id": "p", "name": "P", "address": "p"}, "tags": [], "items": 0, "inbound": 0,
         "last": null, "created_at": 1, "activity_at": 1, "rev": rev}})
 }
 
@@ -48,13 +49,19 @@ fn item(number: u32) -> Value {
         "kind": "message", "direction": "in", "body": "hello"})
 }
 
+/// The same, as it is shown.
+fn shown(number: u32) -> Shown {
+    Shown { number, content: content(&serde_json::from_value(item(number)).unwrap()) }
+}
+
 impl Case {
     /// `ada` is in the team whose link it is, and so far has been told all there is.
     fn new() -> Self {
         let audit = Audit::new("session 1".into(), "ada".parse().unwrap());
         let (model, rows, verdict) = (Model::default(), Rows::default(), Verdict::default());
         let mut case = Self { model, rows, audit, verdict };
-        case.log(&[teammate("ada"), teammate("ben"), team(&["ada"]), link(), row(1)]);
+        let endpoints = [endpoint("link", "team:desk"), endpoint("hall", "organization")];
+        case.log(&[&[teammate("ada"), teammate("ben"), team(&["ada"])], &endpoints[..], &[row(1)]].concat());
         case.audit.is_current(&case.model);
         case
     }
@@ -70,18 +77,29 @@ impl Case {
         self.audit.check(&self.model, note, &mut self.verdict);
     }
 
-    fn shown(&mut self, id: &str, rev: u64, tags: &[&str]) -> (Place, Rc<crate::picture::rows::Version>) {
+    fn shown(&mut self, id: &str, rev: u64, tags: &[&str]) -> (Place, Rc<Version>) {
+        self.shown_in("link", id, rev, tags)
+    }
+
+    fn shown_in(&mut self, endpoint: &str, id: &str, rev: u64, tags: &[&str]) -> (Place, Rc<Version>) {
         let row: Conversation = serde_json::from_value(json!({
-            "id": id, "kind": "patient", "endpoint": "link", "title": null, "members": [], "state": "open",
+            "id": id, "kind": "patient", "endpoint": endpoint, "title": null, "members": [], "state": "open",
             "contact": {"id": "p", "name": "P", "address": "p"}, "mailbox": "shared", "assignee": null,
             "tags": tags, "items": 0, "inbound": 0, "last": null, "created_at": 1, "activity_at": 1, "rev": rev}))
         .unwrap();
         self.rows.keep(&row)
     }
 
+    /// Row `rev` of what they could see before.
     fn pushed(&mut self, rev: u64) {
-        let (place, version) = self.shown("c", rev, &[]);
-        self.note(&Note::Row(place, version));
+        let was = json!({"mailbox": "shared", "assignee": null, "tags": [], "endpoint": "link"});
+        self.pushed_with(rev, &[], Some(was));
+    }
+
+    fn pushed_with(&mut self, rev: u64, tags: &[&str], was: Option<Value>) {
+        let (place, version) = self.shown("c", rev, tags);
+        let was = was.map(|was| Rc::new(serde_json::from_value(was).unwrap()));
+        self.note(&Note::Row(place, version, was));
     }
 
     /// Lost, duplicated, leaked, diverged.
@@ -128,19 +146,29 @@ fn what_they_could_not_see_then_is_leaked() {
     let mut case = Case::new();
     case.log(&[team(&["ben"])]);
     case.log(&[row(2), item(1)]);
-    case.pushed(2);
+    case.pushed_with(2, &[], None);
     let (place, version) = case.shown("c", 2, &[]);
     case.note(&Note::AnswerRow(place, version));
-    case.note(&Note::Item(place, 1));
-    case.note(&Note::AnswerItem(place, 1));
-    // It was shown to them before, and so may be spoken of; another one never was.
+    case.note(&Note::Item(place, shown(1)));
+    case.note(&Note::AnswerItem(place, shown(1)));
     case.note(&Note::About(place));
-    case.log(&[row_of("other", 1, 0)]);
-    let other = case.rows.place(&"other".parse().unwrap());
-    case.note(&Note::About(other));
     case.note(&Note::Endpoint("link".parse().unwrap()));
     case.note(&Note::Endpoint("vault".parse().unwrap()));
     assert_eq!(case.found(), (0, 0, 6, 0));
+}
+
+#[test]
+fn what_may_no_longer_be_spoken_of_is_what_they_know_to_be_lost() {
+    let mut case = Case::new();
+    let place = case.rows.place(&"c".parse().unwrap());
+    case.log(&[team(&[])]);
+    // A mark that was under way: nothing has been told of after the loss.
+    case.note(&Note::About(place));
+    case.log(&[row_in("hall", "d", 1)]);
+    let (other, version) = case.shown_in("hall", "d", 1, &[]);
+    case.note(&Note::Row(other, version, None));
+    case.note(&Note::About(place));
+    assert_eq!(case.found(), (0, 0, 1, 0));
 }
 
 #[test]
@@ -153,14 +181,38 @@ fn an_old_row_may_be_shown_to_whom_saw_it_while_it_was_new() {
 }
 
 #[test]
-fn a_row_that_never_was_so_is_diverged() {
+fn a_row_or_an_item_that_never_was_so_is_diverged() {
     let mut case = Case::new();
-    case.log(&[row(2)]);
-    let (place, version) = case.shown("c", 2, &["lie"]);
-    case.note(&Note::Row(place, version));
+    case.log(&[row(2), item(1)]);
+    let was = json!({"mailbox": "shared", "assignee": null, "tags": [], "endpoint": "link"});
+    case.pushed_with(2, &["lie"], Some(was));
     let (place, version) = case.shown("c", 9, &[]);
     case.note(&Note::AnswerRow(place, version));
-    assert_eq!(case.found(), (0, 0, 0, 2));
+    case.note(&Note::AnswerItem(place, Shown { number: 1, content: 7 }));
+    assert_eq!(case.found(), (0, 0, 0, 3));
+}
+
+#[test]
+fn what_a_row_was_is_told_to_whom_could_see_it_then() {
+    let mut case = Case::new();
+    (2..4).for_each(|rev| case.log(&[row(rev)]));
+    case.pushed_with(2, &[], None);
+    let was = json!({"mailbox": "none", "assignee": null, "tags": [], "endpoint": "link"});
+    case.pushed_with(3, &[], Some(was.clone()));
+    case.log(&[team(&[])]);
+    case.log(&[team(&["ada"]), row(4)]);
+    case.pushed_with(4, &[], Some(was));
+    assert_eq!(case.found(), (0, 0, 1, 2), "not told; told wrongly; told to a newcomer");
+}
+
+#[test]
+fn what_may_be_seen_is_not_refused() {
+    let mut case = Case::new();
+    let place = case.rows.place(&"c".parse().unwrap());
+    case.note(&Note::Hidden(place));
+    case.log(&[team(&[])]);
+    case.note(&Note::Hidden(place));
+    assert_eq!(case.found(), (0, 0, 0, 1));
 }
 
 #[test]
@@ -168,7 +220,7 @@ fn a_state_takes_the_place_of_pushes_only_for_what_it_shows() {
     for (shown, lost) in [(Some(3), 0), (Some(2), 1), (None, 2)] {
         let mut case = Case::new();
         (2..5).for_each(|rev| case.log(&[row(rev)]));
-        case.note(&Note::Begun { fresh: false });
+        case.note(&Note::Begun { fresh: false, open: None });
         if let Some(rev) = shown {
             let (place, version) = case.shown("c", rev, &[]);
             case.note(&Note::StateRow(place, version));
@@ -183,7 +235,7 @@ fn a_state_takes_the_place_of_pushes_only_for_what_it_shows() {
 fn whoever_begins_anew_need_not_be_told_what_was_before() {
     let mut case = Case::new();
     (2..5).for_each(|rev| case.log(&[row(rev)]));
-    case.note(&Note::Begun { fresh: true });
+    case.note(&Note::Begun { fresh: true, open: None });
     case.note(&Note::StateEnd);
     let (place, version) = case.shown("c", 2, &[]);
     case.note(&Note::AnswerRow(place, version));
@@ -208,12 +260,42 @@ fn items_of_what_is_open_come_without_gaps_and_once() {
     let mut case = Case::new();
     let place = case.rows.place(&"c".parse().unwrap());
     (1..6).for_each(|number| case.log(&[item(number)]));
+    case.note(&Note::Opening(place));
     case.note(&Note::Opened(place, 1));
     // The answer was ahead of the push of item 1, which is no news; 3 is left out, 4 comes twice, 5 never.
     for number in [1, 2, 4, 4] {
-        case.note(&Note::Item(place, number));
+        case.note(&Note::Item(place, shown(number)));
     }
     assert_eq!(case.found(), (2, 1, 0, 0));
+}
+
+#[test]
+fn items_may_come_before_the_answer_and_go_on_from_there() {
+    for (newest, lost) in [(2, 0), (1, 0), (0, 1)] {
+        let mut case = Case::new();
+        let place = case.rows.place(&"c".parse().unwrap());
+        (1..4).for_each(|number| case.log(&[item(number)]));
+        case.note(&Note::Opening(place));
+        case.note(&Note::Item(place, shown(2)));
+        case.note(&Note::Opened(place, newest));
+        case.note(&Note::Item(place, shown(3)));
+        assert_eq!(case.found(), (lost, 0, 0, 0), "{newest}");
+    }
+}
+
+#[test]
+fn items_of_what_was_closed_come_only_while_they_are_under_way() {
+    let mut case = Case::new();
+    let (place, other) = (case.rows.place(&"c".parse().unwrap()), case.rows.place(&"d".parse().unwrap()));
+    (1..4).for_each(|number| case.log(&[item(number)]));
+    case.note(&Note::Opening(place));
+    case.note(&Note::Opened(place, 0));
+    case.note(&Note::Closed(place));
+    case.note(&Note::Opening(other));
+    case.note(&Note::Item(place, shown(1)));
+    case.note(&Note::Opened(other, 0));
+    case.note(&Note::Item(place, shown(2)));
+    assert_eq!(case.found(), (0, 0, 1, 0));
 }
 
 #[test]

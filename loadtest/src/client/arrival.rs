@@ -43,7 +43,7 @@ impl Session {
         let world = &self.world;
         let _turn = world.handshakes.acquire().await.expect("handshakes are never closed");
         let to = world.addresses[attempt % world.addresses.len()];
-        let mut line = Line::open(to, world.source, self.codec).await?;
+        let mut line = Line::open(to, world.source, self.is_slow, self.codec).await?;
         let token = world.token(&self.organization.id, &self.teammate);
         let (cursor, open) = {
             let held = self.held.borrow();

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::arrival::{WAIT_MAX, WAIT_MIN, refusal_of};
-use super::line::{Ended, Line};
+use super::line::{self, Ended, Line};
 use super::session::{Order, Session};
 use crate::clock::Nanos;
 use crate::picture::news::{Frame, News};
@@ -43,18 +43,23 @@ pub(crate) async fn live(session: Rc<Session>, mut told: mpsc::Receiver<Order>) 
         }
         let over = session.stay(line, &mut told).await;
         session.leave();
-        let away = match over {
+        lost_at = Some(match over {
             Over::Dismissed => return,
             Over::Cut { away, forget } => {
                 if forget {
                     session.held.borrow_mut().cursor = None;
                 }
-                away
+                // How long somebody is away is not the hub's doing.
+                sleep(away).await;
+                Nanos::now()
             }
-            Over::Ended(code) => session.wait_after(code),
-        };
-        sleep(away).await;
-        lost_at = Some(Nanos::now());
+            Over::Ended(code) => {
+                let lost_at = Nanos::now();
+                session.world.meter.borrow_mut().closed(code);
+                sleep(session.wait_after(code)).await;
+                lost_at
+            }
+        });
     }
 }
 
@@ -84,7 +89,7 @@ impl Session {
         tokio::pin!(silence);
         let mut heard_at = Instant::now();
         loop {
-            self.show_lists(&mut line).await;
+            self.follow_up(&mut line).await;
             tokio::select! {
                 read = line.next() => {
                     let bytes = match read {
@@ -99,7 +104,10 @@ impl Session {
                 order = told.recv() => match order {
                     Some(Order::Come) => {}
                     Some(Order::Send(frame)) => line.send(&frame).await,
-                    Some(Order::Cut { away, forget }) => return Over::Cut { away, forget },
+                    Some(Order::Cut { away, forget }) => {
+                        line.cut();
+                        return Over::Cut { away, forget };
+                    }
                     Some(Order::Deaf(time)) => sleep(time).await,
                     None => return Over::Dismissed,
                 },
@@ -130,7 +138,7 @@ impl Session {
         let now = Nanos::now();
         self.world.heard_at.set(now);
         self.take(&frame, now);
-        self.world.meter.borrow_mut().heard(&frame.news, bytes.len());
+        self.world.meter.borrow_mut().heard(&frame.news, bytes.len(), now);
         if let News::Answer { r#ref, answer } = &frame.news {
             self.answered(r#ref, answer, now, line).await;
         }
@@ -148,6 +156,7 @@ impl Session {
     fn leave(&self) {
         let held = &mut *self.held.borrow_mut();
         held.connected = false;
+        held.opening = None;
         self.world.connected.set(self.world.connected.get() - 1);
         held.picture.must_list |= held.lists_due > 0;
         held.lists_due = 0;
@@ -158,6 +167,10 @@ impl Session {
     fn wait_after(&self, code: Ended) -> Duration {
         let least = std::mem::take(&mut self.held.borrow_mut().wait_least);
         let wait = match code {
+            Some(line::WRONG_CODEC) => {
+                self.world.fail("the hub sent a message of the other codec");
+                WAIT_MAX
+            }
             Some(4200..=4299) => {
                 self.world.fail(refusal_of(code));
                 WAIT_MAX

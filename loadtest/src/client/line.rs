@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
+use nix::sys::socket::{setsockopt, sockopt};
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::frame::ClientFrame;
 use tokio::net::{TcpSocket, TcpStream};
@@ -36,20 +37,39 @@ pub(crate) enum NoLine {
     Stranger(String),
 }
 
+/// The receive buffer of a narrow connection, in bytes.
+const NARROW_BUFFER: u32 = 8 * 1024;
+/// The largest segment of a narrow connection, in bytes. With a usual one the hub's kernel takes megabytes on loopback
+/// before anybody notices that nobody reads.
+const NARROW_SEGMENT: u32 = 536;
+
+/// What a connection ended with on which a message came that is not of its codec: the WebSocket protocol's own code.
+pub(crate) const WRONG_CODEC: u16 = 1003;
+
 /// How a connection ended: with a close code, or without.
 pub(crate) type Ended = Option<u16>;
 
 impl Line {
-    /// Connects and agrees on a codec.
-    pub(crate) async fn open(to: SocketAddr, from: Option<IpAddr>, codec: Codec) -> Result<Self, NoLine> {
-        let opened = timeout(UPGRADED_WITHIN, Self::upgraded(to, from, codec)).await;
+    /// Connects and agrees on a codec. A narrow connection is like a phone's at the edge of its network.
+    pub(crate) async fn open(
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        narrow: bool,
+        codec: Codec,
+    ) -> Result<Self, NoLine> {
+        let opened = timeout(UPGRADED_WITHIN, Self::upgraded(to, from, narrow, codec)).await;
         opened.unwrap_or_else(|_| {
             Err(NoLine::Unreachable(format!("{to} did not answer within {UPGRADED_WITHIN:?}")))
         })
     }
 
-    async fn upgraded(to: SocketAddr, from: Option<IpAddr>, codec: Codec) -> Result<Self, NoLine> {
-        let stream = connect(to, from).await.map_err(|error| unreachable(to, &error))?;
+    async fn upgraded(
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        narrow: bool,
+        codec: Codec,
+    ) -> Result<Self, NoLine> {
+        let stream = connect(to, from, narrow).await.map_err(|error| unreachable(to, &error))?;
         let mut request = format!("ws://{to}/v1/socket")
             .into_client_request()
             .map_err(|error| NoLine::Stranger(error.to_string()))?;
@@ -85,12 +105,19 @@ impl Line {
         drop(self.socket.send(message).await);
     }
 
+    /// Ends it without a goodbye, as a network does.
+    pub(crate) fn cut(&self) {
+        // If it has ended already, it is cut as well.
+        drop(self.socket.get_ref().set_zero_linger());
+    }
+
     /// The next frame.
     pub(crate) async fn next(&mut self) -> Result<Bytes, Ended> {
         loop {
             match self.socket.next().await {
-                Some(Ok(Message::Text(text))) => return Ok(text.into()),
-                Some(Ok(Message::Binary(bytes))) => return Ok(bytes),
+                Some(Ok(Message::Text(text))) if self.codec == Codec::Json => return Ok(text.into()),
+                Some(Ok(Message::Binary(bytes))) if self.codec == Codec::MessagePack => return Ok(bytes),
+                Some(Ok(Message::Text(_) | Message::Binary(_))) => return Err(Some(WRONG_CODEC)),
                 Some(Ok(Message::Close(close))) => return Err(close.map(|close| close.code.into())),
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Err(_)) | None => return Err(None),
@@ -99,10 +126,16 @@ impl Line {
     }
 }
 
-async fn connect(to: SocketAddr, from: Option<IpAddr>) -> std::io::Result<TcpStream> {
+async fn connect(to: SocketAddr, from: Option<IpAddr>, narrow: bool) -> std::io::Result<TcpStream> {
     let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(from) = from {
+        // A port may be used again that was left a moment ago.
+        socket.set_reuseaddr(true)?;
         socket.bind(SocketAddr::new(from, 0))?;
+    }
+    if narrow {
+        socket.set_recv_buffer_size(NARROW_BUFFER)?;
+        setsockopt(&socket, sockopt::TcpMaxSeg, &NARROW_SEGMENT)?;
     }
     let stream = socket.connect(to).await?;
     stream.set_nodelay(true)?;

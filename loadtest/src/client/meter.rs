@@ -45,6 +45,14 @@ pub(crate) struct Meter {
     pub(crate) catch_ups: u64,
     pub(crate) resyncs: u64,
     pub(crate) resets: u64,
+    /// Questions that were not answered.
+    pub(crate) refused_questions: u64,
+    /// Acts that could not be done.
+    pub(crate) skipped: u64,
+    /// Why connections ended that nobody cut.
+    pub(crate) closes: BTreeMap<String, u64>,
+    /// When a delivery or an answer last came.
+    pub(crate) last_at: Option<Nanos>,
     /// Bytes of pushed rows, and how many.
     pub(crate) row_bytes: u64,
     pub(crate) rows: u64,
@@ -60,15 +68,19 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// A session read a frame of so many bytes. Rows and items are deliveries.
-    pub(crate) fn heard(&mut self, news: &News, bytes: usize) {
+    pub(crate) fn heard(&mut self, news: &News, bytes: usize, now: Nanos) {
         let on = u64::from(self.on);
         match news {
             News::Row(..) => {
                 self.deliveries += on;
                 self.rows += on;
                 self.row_bytes += on * bytes as u64;
+                self.last_at = Some(now);
             }
-            News::Item(..) => self.deliveries += on,
+            News::Item(..) => {
+                self.deliveries += on;
+                self.last_at = Some(now);
+            }
             News::CatchUp(_) => self.catch_ups += on,
             News::Resync(_) => self.resyncs += on,
             News::Welcome { .. }
@@ -94,8 +106,17 @@ impl Meter {
     /// A command was done.
     pub(crate) fn done(&mut self, meant: Nanos, now: Nanos) {
         self.commands += u64::from(self.on);
+        self.last_at = Some(now);
         if self.on {
             self.commit.record(now.since(meant));
+        }
+    }
+
+    /// A connection ended that nobody cut: with a code, or without.
+    pub(crate) fn closed(&mut self, code: Option<u16>) {
+        if self.on {
+            let name = code.map_or_else(|| "network".into(), |code| code.to_string());
+            *self.closes.entry(name).or_default() += 1;
         }
     }
 

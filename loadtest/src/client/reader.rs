@@ -9,13 +9,37 @@ use rotunda_protocol::ask;
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::conversation;
 use rotunda_protocol::frame::{self, Outline, ServerFrame, Start};
+use rotunda_protocol::item::Item;
 use rotunda_protocol::push::{CatchUp, ConversationPresence, Push};
 
-use crate::picture::news::{Answer, Frame, Listed, News, State, Told};
-use crate::picture::rows::Rows;
+use crate::picture::news::{Answer, Frame, Listed, News, Scope, State, Told};
+use crate::picture::note::Shown;
+use crate::picture::rows::{Rows, content};
 
 /// Pushes that are remembered. Sessions are behind each other by a few.
 const RECENT_MAX: usize = 256;
+
+/// The frames and pushes that there are; one of these that cannot be read is no newer kind.
+const KINDS: [&str; 18] = [
+    "welcome",
+    "catch_up",
+    "resync",
+    "answer",
+    "beat",
+    "freshness",
+    "closing",
+    "conversation",
+    "item",
+    "gone",
+    "scope",
+    "teammate",
+    "team",
+    "endpoint",
+    "organization",
+    "mark",
+    "here",
+    "presence",
+];
 
 /// A push by its bytes.
 type Recent = (Box<[u8]>, Rc<Frame>);
@@ -48,9 +72,9 @@ impl Reader {
             Err(error) => {
                 let unreadable = |_unnamed| format!("a frame that cannot be read: {error}");
                 let outline: Outline = codec.decode(bytes).map_err(unreadable)?;
-                let known = ["welcome", "catch_up", "resync", "answer"].contains(&outline.t.as_str());
-                if known {
-                    return Err(format!("a `{}` that cannot be read: {error}", outline.t));
+                let kind = outline.push.as_ref().unwrap_or(&outline.t);
+                if KINDS.contains(&kind.as_str()) {
+                    return Err(format!("a `{kind}` that cannot be read: {error}"));
                 }
                 self.unknown += 1;
                 (Frame { news: News::Quiet, cursor: outline.cursor }, false)
@@ -75,9 +99,9 @@ impl Reader {
 
     fn frame(&mut self, frame: ServerFrame) -> Frame {
         let (news, cursor) = match frame {
-            ServerFrame::Welcome { start, state, cursor, .. } => {
-                let resumed = start == Start::Resumed;
-                (News::Welcome { resumed, state: self.state(*state) }, Some(cursor))
+            ServerFrame::Welcome { start, state, limits, cursor, .. } => {
+                let (resumed, heartbeat_ms) = (start == Start::Resumed, limits.heartbeat_ms);
+                (News::Welcome { resumed, heartbeat_ms, state: self.state(*state) }, Some(cursor))
             }
             ServerFrame::CatchUp { state, cursor } => (News::CatchUp(self.state(*state)), Some(cursor)),
             ServerFrame::Resync { state, cursor } => (News::Resync(self.state(*state)), Some(cursor)),
@@ -94,14 +118,15 @@ impl Reader {
 
     fn push(&mut self, push: Push) -> News {
         match push {
-            Push::Conversation { conversation, .. } => {
+            Push::Conversation { conversation, was, .. } => {
                 let (place, version) = self.rows.keep(&conversation);
-                News::Row(place, version)
+                News::Row(place, version, was.map(Rc::new))
             }
-            Push::Item { item } => News::Item(self.rows.place(&item.conversation), item.number),
+            Push::Item { item } => News::Item(self.rows.place(&item.conversation), shown(&item)),
             Push::Gone { conversation } => News::Gone(self.rows.place(&conversation)),
-            Push::Scope { access, endpoints, .. } => {
-                News::Scope { access, endpoints: endpoints.into_iter().map(|endpoint| endpoint.id).collect() }
+            Push::Scope { access, granted, revoked, endpoints } => {
+                let endpoints = endpoints.into_iter().map(|endpoint| endpoint.id).collect();
+                News::Scope(Box::new(Scope { access, granted, revoked, endpoints }))
             }
             Push::Endpoint { endpoint } => News::Endpoint(endpoint.id),
             Push::Mark(marked) => News::Mark(self.rows.place(&marked.conversation), marked.mark),
@@ -129,7 +154,7 @@ impl Reader {
             }
             ask::Told::Opened { row, items, presence } => Told::Opened {
                 row: self.listed(&row),
-                items: items.iter().map(|item| item.number).collect(),
+                items: items.iter().map(shown).collect(),
                 at: !is_empty(&presence),
             },
             ask::Told::Counts { counts } => Told::Counts(counts),
@@ -153,7 +178,7 @@ impl Reader {
             items: state
                 .items
                 .iter()
-                .map(|item| (self.rows.place(&item.conversation), item.number))
+                .map(|item| (self.rows.place(&item.conversation), shown(item)))
                 .collect(),
         }
     }
@@ -162,6 +187,10 @@ impl Reader {
         let (place, version) = self.rows.keep(&listed.conversation);
         (place, version, listed.mark)
     }
+}
+
+fn shown(item: &Item) -> Shown {
+    Shown { number: item.number, content: content(item) }
 }
 
 fn is_empty(presence: &ConversationPresence) -> bool {

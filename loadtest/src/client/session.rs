@@ -57,7 +57,9 @@ pub(crate) enum What {
     /// A page of a list that the picture is compared with.
     Fresh { mailbox: Mailbox, rows: Vec<(Place, u64, Mark)>, to: oneshot::Sender<Vec<(Place, u64, Mark)>> },
     /// A conversation that is opened.
-    Open,
+    Open(Place),
+    /// The mark of a row that was pushed without one.
+    Mark(Place),
     /// How many there are.
     Counts(oneshot::Sender<u64>),
 }
@@ -73,7 +75,7 @@ pub(crate) struct Session {
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) held: RefCell<Held>,
     /// It does not always read, on purpose: it makes nothing happen, and its latency is nobody's.
-    pub(crate) is_slow: Cell<bool>,
+    pub(crate) is_slow: bool,
     /// Frames about what its teammate is about to lose, or has lost, are looked at (the scenario `revoke`).
     pub(crate) last_row_at: Cell<Option<Nanos>>,
 }
@@ -85,12 +87,21 @@ pub(crate) struct Held {
     /// The last frame with a cursor that was applied.
     pub(crate) cursor: Option<Rc<Frame>>,
     pub(crate) connected: bool,
+    /// What it has asked to open.
+    pub(crate) opening: Option<Place>,
     /// Shown lists whose last page has not come.
     pub(crate) lists_due: usize,
     pub(crate) waiting: HashMap<u64, Waiting>,
     pub(crate) heartbeat: Duration,
     /// The least time to wait before coming back, if the hub has said so.
     pub(crate) wait_least: Duration,
+}
+
+impl Held {
+    /// What is open, or is about to be.
+    pub(crate) fn opened(&self) -> Option<Place> {
+        self.picture.open.or(self.opening)
+    }
 }
 
 impl Session {
@@ -101,6 +112,7 @@ impl Session {
         number: usize,
         teammate: TeammateId,
         codec: Codec,
+        is_slow: bool,
     ) -> (Rc<Self>, mpsc::Receiver<Order>) {
         let (orders, told) = mpsc::channel(ORDERS_MAX);
         let held = Held {
@@ -108,6 +120,7 @@ impl Session {
             notes: Vec::new(),
             cursor: None,
             connected: false,
+            opening: None,
             lists_due: 0,
             waiting: HashMap::new(),
             heartbeat: Duration::from_secs(25),
@@ -121,7 +134,7 @@ impl Session {
             codec,
             orders,
             held: RefCell::new(held),
-            is_slow: Cell::new(false),
+            is_slow,
             last_row_at: Cell::new(None),
         };
         (Rc::new(session), told)
@@ -173,11 +186,20 @@ impl Session {
         told
     }
 
-    /// Has it open a conversation. What was open is closed.
+    /// Has it open a conversation, unless it is just opening one. What was open is closed.
     pub(crate) fn open(&self, place: Place) -> bool {
+        if self.held.borrow().opening.is_some() {
+            return false;
+        }
         self.close();
         let conversation = self.organization.reader.borrow().rows.id(place).clone();
-        self.ask(Ask::Open { conversation, limit: PAGE }, What::Open)
+        let asked = self.ask(Ask::Open { conversation, limit: PAGE }, What::Open(place));
+        if asked {
+            let held = &mut *self.held.borrow_mut();
+            held.opening = Some(place);
+            held.notes.push(Note::Opening(place));
+        }
+        asked
     }
 
     /// Has it close what is open.
@@ -220,21 +242,18 @@ impl Session {
         self.held.borrow_mut().waiting.insert(number, waiting);
     }
 
-    /// The lists that it shows: what is shared, its own, its teams', and what teammates write to each other.
+    /// The lists that it shows.
     pub(crate) fn shown_lists(&self) -> Vec<Mailbox> {
-        let held = self.held.borrow();
-        let teams = held.picture.access.teams.iter().cloned().map(Mailbox::Team);
-        let own = [Mailbox::Shared, Mailbox::Internal, Mailbox::Teammate(self.teammate.clone())];
-        own.into_iter().chain(teams).collect()
+        self.held.borrow().picture.shown_lists()
     }
 
     /// Keeps what a frame says.
     pub(crate) fn take(&self, frame: &Rc<Frame>, now: Nanos) {
         let held = &mut *self.held.borrow_mut();
-        if let News::Row(_, version) = &frame.news {
+        if let News::Row(_, version, _) = &frame.news {
             // When it was meant is known where it was made to happen.
             if self.organization.share.drives
-                && !self.is_slow.get()
+                && !self.is_slow
                 && let Some(meant) = version.read_at(now)
             {
                 self.world.meter.borrow_mut().latency(meant, now);
@@ -242,6 +261,9 @@ impl Session {
             if version.row.endpoint == self.organization.watched {
                 self.last_row_at.set(Some(now));
             }
+        }
+        if let News::Welcome { heartbeat_ms, .. } = &frame.news {
+            held.heartbeat = Duration::from_millis((*heartbeat_ms).into());
         }
         held.picture.apply(&frame.news, &mut held.notes);
         if frame.cursor.is_some() {

@@ -26,6 +26,8 @@ const NEW_PATIENTS: f64 = 0.05;
 const AWAY: Duration = Duration::from_secs(4);
 /// Of those who go, some go home: their app has forgotten everything when they come back.
 const GO_HOME: f64 = 0.2;
+/// Of those who open or read something, some try what they may not see.
+const CURIOUS: f64 = 0.1;
 const TAGS: [&str; 8] = ["refill", "urgent", "billing", "lab", "forms", "call back", "new", "referral"];
 
 impl Stage {
@@ -35,7 +37,11 @@ impl Stage {
         if act == Act::Inbound {
             return self.patient(&session.organization, meant);
         }
-        if !session.is_ready() || session.is_slow.get() {
+        if session.is_slow {
+            return;
+        }
+        if !session.is_ready() {
+            self.world.meter.borrow_mut().skipped += 1;
             return;
         }
         match act {
@@ -45,10 +51,10 @@ impl Stage {
             Act::Assign => self.assign(&session, meant),
             Act::Tag => self.tag(&session, meant),
             Act::Archive => archive(&session, meant),
-            Act::Read => read(&session, meant),
+            Act::Read => self.read(&session, meant),
             Act::Type => types(&session),
             Act::Open => {
-                if let Some((place, _)) = some_row(&session, |_| true) {
+                if let Some(place) = self.somewhere(&session) {
                     session.open(place);
                 }
             }
@@ -79,6 +85,23 @@ impl Stage {
         let conversation = version.row.id.clone();
         // Who may not see it is given access: that is how one asks a colleague.
         session.call(meant, Command::Assign { conversation, to, grant: true, expect_rev: None });
+    }
+
+    /// Says how far somebody has read. Some try it where they may not.
+    fn read(&self, session: &Session, meant: Nanos) {
+        let Some(place) = self.somewhere(session) else { return };
+        let held = session.held.borrow().picture.rows.get(&place).map(|version| version.row.items);
+        let conversation = session.organization.reader.borrow().rows.id(place).clone();
+        session.call(meant, Command::MarkRead { conversation, number: held.unwrap_or(1) });
+    }
+
+    /// A conversation that a session shows; for the curious, any of the organization's.
+    fn somewhere(&self, session: &Session) -> Option<Place> {
+        let all = session.organization.reader.borrow().rows.len();
+        if self.world.happens(CURIOUS) && all > 0 {
+            return Place::try_from(self.world.below(all)).ok();
+        }
+        some_row(session, |row| row.items > 0).map(|(place, _)| place)
     }
 
     fn tag(&self, session: &Session, meant: Nanos) {
@@ -144,12 +167,6 @@ fn archive(session: &Session, meant: Nanos) {
     };
     let conversation = version.row.id.clone();
     session.call(meant, Command::Update { conversation, update, expect_rev: None });
-}
-
-fn read(session: &Session, meant: Nanos) {
-    let Some((_, version)) = some_row(session, |row| row.items > 0) else { return };
-    let conversation = version.row.id.clone();
-    session.call(meant, Command::MarkRead { conversation, number: version.row.items });
 }
 
 fn types(session: &Session) {

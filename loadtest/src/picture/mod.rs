@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use rotunda_protocol::conversation::{Conversation, Mark};
 use rotunda_protocol::id::TeammateId;
-use rotunda_protocol::principal::Principal;
+use rotunda_protocol::principal::{Mailbox, Principal};
 use rotunda_protocol::push::Access;
 
 use self::news::{News, State, Told};
@@ -28,6 +28,10 @@ pub(crate) struct Picture {
     pub(crate) open: Option<Place>,
     /// The lists that are shown have to be asked for.
     pub(crate) must_list: bool,
+    /// Rows whose mark has to be asked for.
+    pub(crate) unmarked: Vec<Place>,
+    /// What was lost while it was open: the hub is to be told that it is closed.
+    pub(crate) left: Vec<Place>,
 }
 
 impl Picture {
@@ -39,34 +43,45 @@ impl Picture {
             marks: HashMap::new(),
             open: None,
             must_list: false,
+            unmarked: Vec::new(),
+            left: Vec::new(),
         }
     }
 
     /// Does what a frame says, and notes what it showed.
     pub(crate) fn apply(&mut self, news: &News, notes: &mut Vec<Note>) {
         match news {
-            News::Welcome { resumed, state } => {
+            News::Welcome { resumed, state, .. } => {
+                notes.push(Note::Begun { fresh: !resumed, open: self.open });
                 if !resumed {
                     self.start_over();
                 }
-                notes.push(Note::Begun { fresh: !resumed });
                 self.apply_state(state, notes);
             }
             News::CatchUp(state) => self.apply_state(state, notes),
             News::Resync(state) => {
+                notes.push(Note::Begun { fresh: true, open: self.open });
                 self.start_over();
-                notes.push(Note::Begun { fresh: true });
                 self.apply_state(state, notes);
             }
-            News::Row(place, version) => {
-                notes.push(Note::Row(*place, Rc::clone(version)));
+            News::Row(place, version, was) => {
+                notes.push(Note::Row(*place, Rc::clone(version), was.clone()));
+                // What was in view before has a mark that was never told here.
+                let unmarked =
+                    was.is_some() && !self.marks.contains_key(place) && self.shows(&version.row.mailbox);
+                self.unmarked.extend(unmarked.then_some(*place));
                 self.put(*place, version);
             }
-            News::Item(place, number) => notes.push(Note::Item(*place, *number)),
+            News::Item(place, item) => notes.push(Note::Item(*place, *item)),
             News::Gone(place) => self.lose(*place, notes),
-            News::Scope { access, endpoints } => {
-                notes.extend(endpoints.iter().cloned().map(Note::Endpoint));
-                self.set_access(access, notes);
+            News::Scope(scope) => {
+                notes.extend(scope.endpoints.iter().cloned().map(Note::Endpoint));
+                let named =
+                    (difference(&scope.access, &self.access), difference(&self.access, &scope.access));
+                if (&scope.granted, &scope.revoked) != (&named.0, &named.1) {
+                    notes.push(Note::Misnamed);
+                }
+                self.set_access(&scope.access, notes);
             }
             News::Endpoint(endpoint) => notes.push(Note::Endpoint(endpoint.clone())),
             News::Mark(place, mark) => {
@@ -98,6 +113,22 @@ impl Picture {
         }
     }
 
+    /// The lists that it shows: what is shared, its own, its teams', and what teammates write to each other.
+    pub(crate) fn shown_lists(&self) -> Vec<Mailbox> {
+        let teams = self.access.teams.iter().cloned().map(Mailbox::Team);
+        let own = [Mailbox::Shared, Mailbox::Internal, Mailbox::Teammate(self.teammate.clone())];
+        own.into_iter().chain(teams).collect()
+    }
+
+    fn shows(&self, mailbox: &Mailbox) -> bool {
+        match mailbox {
+            Mailbox::Shared | Mailbox::Internal => true,
+            Mailbox::Teammate(teammate) => *teammate == self.teammate,
+            Mailbox::Team(team) => self.access.teams.contains(team),
+            Mailbox::None => false,
+        }
+    }
+
     /// The conversation that is open is so no more.
     pub(crate) fn close(&mut self, notes: &mut Vec<Note>) -> Option<Place> {
         let open = self.open.take();
@@ -108,7 +139,7 @@ impl Picture {
     fn start_over(&mut self) {
         self.rows = HashMap::new();
         self.marks = HashMap::new();
-        self.open = None;
+        self.left.extend(self.open.take());
         self.must_list = true;
     }
 
@@ -128,7 +159,7 @@ impl Picture {
             notes.push(Note::About(*place));
             self.mark(*place, *mark);
         }
-        notes.extend(state.items.iter().map(|(place, number)| Note::StateItem(*place, *number)));
+        notes.extend(state.items.iter().map(|(place, item)| Note::StateItem(*place, *item)));
         notes.extend(state.at.iter().copied().map(Note::About));
         notes.push(Note::StateEnd);
     }
@@ -149,7 +180,8 @@ impl Picture {
         self.rows.remove(&place);
         self.marks.remove(&place);
         if self.open == Some(place) {
-            self.close(notes);
+            let left = self.close(notes);
+            self.left.extend(left);
         }
     }
 
@@ -177,6 +209,14 @@ impl Picture {
     }
 }
 
+/// What one access has that another has not.
+fn difference(more: &Access, less: &Access) -> Access {
+    Access {
+        endpoints: more.endpoints.iter().filter(|id| !less.endpoints.contains(id)).cloned().collect(),
+        teams: more.teams.iter().filter(|id| !less.teams.contains(id)).cloned().collect(),
+    }
+}
+
 /// Notes what an answer showed.
 pub(crate) fn note_told(told: &Told, notes: &mut Vec<Note>) {
     match told {
@@ -185,7 +225,7 @@ pub(crate) fn note_told(told: &Told, notes: &mut Vec<Note>) {
         }
         Told::Opened { row: (place, version, _), items, at } => {
             notes.push(Note::AnswerRow(*place, Rc::clone(version)));
-            notes.extend(items.iter().map(|number| Note::AnswerItem(*place, *number)));
+            notes.extend(items.iter().map(|item| Note::AnswerItem(*place, *item)));
             notes.extend(at.then_some(Note::About(*place)));
         }
         Told::Counts(_) | Told::Other => {}

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use rotunda_protocol::ask::{Count, RowKey};
 use rotunda_protocol::close::CloseCode;
 use rotunda_protocol::command::Done;
-use rotunda_protocol::conversation::Mark;
+use rotunda_protocol::conversation::{Mark, Was};
 use rotunda_protocol::id::EndpointId;
 use rotunda_protocol::push::Access;
 use rotunda_protocol::refusal::Refusal;
 
+use super::note::Shown;
 use super::rows::{Place, Version};
 
 /// A row with what the reader keeps about it.
@@ -27,17 +28,15 @@ pub(crate) struct Frame {
 pub(crate) enum News {
     Welcome {
         resumed: bool,
+        heartbeat_ms: u32,
         state: State,
     },
     CatchUp(State),
     Resync(State),
-    Row(Place, Rc<Version>),
-    Item(Place, u32),
+    Row(Place, Rc<Version>, Option<Rc<Was>>),
+    Item(Place, Shown),
     Gone(Place),
-    Scope {
-        access: Access,
-        endpoints: Vec<EndpointId>,
-    },
+    Scope(Box<Scope>),
     Endpoint(EndpointId),
     Mark(Place, Mark),
     /// Somebody is at a conversation.
@@ -68,9 +67,18 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) enum Told {
     List { rows: Vec<Listed>, next: Option<RowKey> },
-    Opened { row: Listed, items: Vec<u32>, at: bool },
+    Opened { row: Listed, items: Vec<Shown>, at: bool },
     Counts(Vec<Count>),
     Other,
+}
+
+/// What was granted or revoked as a whole.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) access: Access,
+    pub(crate) granted: Access,
+    pub(crate) revoked: Access,
+    pub(crate) endpoints: Vec<EndpointId>,
 }
 
 /// A state: what changed, as it is now.
@@ -81,7 +89,7 @@ pub(crate) struct State {
     pub(crate) rows: Vec<Listed>,
     pub(crate) marks: Vec<(Place, Mark)>,
     pub(crate) gone: Vec<Place>,
-    pub(crate) items: Vec<(Place, u32)>,
+    pub(crate) items: Vec<(Place, Shown)>,
     /// Conversations at which there is somebody.
     pub(crate) at: Vec<Place>,
 }

@@ -2,10 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
 use std::rc::Rc;
 
+use foldhash::fast::FixedState;
 use rotunda_protocol::conversation::Conversation;
 use rotunda_protocol::id::ConversationId;
+use rotunda_protocol::item::Item;
 
 use crate::clock::Nanos;
 
@@ -24,6 +27,15 @@ pub(crate) struct Version {
     /// When sessions read it, while that is not known.
     read: RefCell<Vec<Nanos>>,
 }
+
+/// What tells an item, all of it, from another.
+pub(crate) fn content(item: &Item) -> u64 {
+    let bytes = serde_json::to_vec(item).expect("an item can be written");
+    FixedState::default().hash_one(bytes)
+}
+
+/// Revs of a conversation that are remembered even if nobody holds them: pushes are behind each other by a few.
+const VERSIONS_KEPT: u64 = 64;
 
 /// All rows of an organization.
 #[derive(Debug, Default)]
@@ -44,6 +56,11 @@ impl Rows {
         self.places.insert(id.clone(), place);
         self.conversations.push((id.clone(), BTreeMap::new()));
         place
+    }
+
+    /// How many conversations were shown or read of.
+    pub(crate) fn len(&self) -> usize {
+        self.conversations.len()
     }
 
     /// The conversation at a place.
@@ -69,6 +86,17 @@ impl Rows {
         });
         versions.insert(row.rev, Rc::clone(&version));
         (place, version)
+    }
+
+    /// Forgets rows that nobody holds and that are long past, so that they do not grow with the run.
+    pub(crate) fn forget(&mut self) {
+        for (_, versions) in &mut self.conversations {
+            let Some((newest, _)) = versions.last_key_value() else { continue };
+            let from = newest.saturating_sub(VERSIONS_KEPT);
+            versions.retain(|rev, version| {
+                *rev >= from || Rc::strong_count(version) > 1 || version.differs.get()
+            });
+        }
     }
 
     /// Rows that were shown to different sessions as different things, by name.

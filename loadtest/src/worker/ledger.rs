@@ -2,12 +2,15 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use hyper::Method;
 use rotunda_protocol::conversation::Mark;
 use rotunda_protocol::principal::Mailbox;
+
+use tokio::time::timeout;
 
 use crate::check::audit::Audit;
 use crate::check::findings::Wrong;
@@ -22,6 +25,9 @@ use crate::report::Verdict;
 
 /// Events read at once.
 const PAGE: usize = 1000;
+
+/// How long a list may take at the end.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 
 /// A list as it was read: places, `rev`s, marks.
 type List = Vec<(Place, u64, Mark)>;
@@ -63,13 +69,21 @@ impl Ledger {
             pending.append(&mut session.held.borrow_mut().notes);
         }
         self.read_log().await?;
-        let Kept { model, audits, pending, verdict } = &mut *self.kept.borrow_mut();
-        for (audit, pending) in audits.iter_mut().zip(pending) {
-            for note in std::mem::take(pending) {
-                audit.check(model, &note, verdict);
-            }
+        let sessions = self.kept.borrow().audits.len();
+        for session in 0..sessions {
+            self.check(session);
+            // Millions of notes take seconds, and sessions go on reading.
+            tokio::task::yield_now().await;
         }
+        self.organization.reader.borrow_mut().rows.forget();
         Ok(())
+    }
+
+    fn check(&self, session: usize) {
+        let Kept { model, audits, pending, verdict } = &mut *self.kept.borrow_mut();
+        for note in std::mem::take(&mut pending[session]) {
+            audits[session].check(model, &note, verdict);
+        }
     }
 
     async fn read_log(&self) -> anyhow::Result<()> {
@@ -122,14 +136,18 @@ impl Ledger {
         let sessions = self.organization.sessions.borrow().clone();
         for session in &sessions {
             for mailbox in session.shown_lists() {
-                let (fresh, count) =
-                    (session.fresh(mailbox.clone()).await, session.count(mailbox.clone()).await);
-                match (fresh, count) {
-                    (Some(fresh), Some(count)) => self.compare(session, &mailbox, fresh, count),
-                    _ => {
-                        bail!("session {} lost its connection while its lists were compared", session.number)
-                    }
-                }
+                let asked = async {
+                    Some((session.fresh(mailbox.clone()).await?, session.count(mailbox.clone()).await?))
+                };
+                let Ok(Some((fresh, count))) = timeout(ANSWERED_WITHIN, asked).await else {
+                    bail!(
+                        "session {} ({} of {}) was not told its list of {mailbox} at the end",
+                        session.number,
+                        session.teammate,
+                        self.organization.id
+                    );
+                };
+                self.compare(session, &mailbox, fresh, count);
             }
         }
         self.examine().await?;
@@ -137,7 +155,24 @@ impl Ledger {
         for (audit, session) in audits.iter().zip(&sessions) {
             audit.finish(model, verdict);
             verdict.checked();
-            let access = &session.held.borrow().picture.access;
+            let picture = &session.held.borrow().picture;
+            for (place, version) in &picture.rows {
+                let stale = version.row.rev != model.newest(*place);
+                if stale || !model.saw_at(&session.teammate, *place, model.head) {
+                    verdict.found(Wrong::Diverged, || {
+                        format!(
+                            "session {} ({} of {}) holds row {} of {} {}",
+                            session.number,
+                            session.teammate,
+                            self.organization.id,
+                            version.row.rev,
+                            version.row.id,
+                            if stale { "which is old" } else { "which it may not see any more" }
+                        )
+                    });
+                }
+            }
+            let access = &picture.access;
             if *access != model.sight.access(&session.teammate) {
                 verdict.found(Wrong::Diverged, || format!("session {} has other access", session.number));
             }
@@ -180,8 +215,11 @@ impl Ledger {
                 verdict.found(Wrong::Diverged, || {
                     format!(
                         "session {} ({} of {}): in {which} of {mailbox}, {differing} rows are not as in the log, \
-                         and {missing} of the log are not there",
-                        session.number, session.teammate, self.organization.id
+                         and {missing} of the log are not there; first: {}",
+                        session.number,
+                        session.teammate,
+                        self.organization.id,
+                        first_difference(model, list, &logged)
                     )
                 });
             }
@@ -196,4 +234,23 @@ impl Ledger {
             });
         }
     }
+}
+
+/// The first row that is not the same in two lists, in words.
+fn first_difference(model: &Model, shown: &List, logged: &List) -> String {
+    let mut places: Vec<Place> = shown.iter().chain(logged).map(|(place, ..)| *place).collect();
+    places.sort_unstable();
+    let find = |list: &List, place: Place| list.iter().find(|row| row.0 == place).map(|row| (row.1, row.2));
+    let differs = places.into_iter().find(|place| find(shown, *place) != find(logged, *place));
+    let told = |found: Option<(u64, Mark)>| match found {
+        Some((rev, mark)) => format!("row {rev}, read {} (mark {})", mark.read, mark.rev),
+        None => "not there".into(),
+    };
+    differs.map_or_else(
+        || "the same row twice".into(),
+        |place| {
+            let (here, there) = (told(find(shown, place)), told(find(logged, place)));
+            format!("{}: {here}; in the log {there}", model.name(place))
+        },
+    )
 }

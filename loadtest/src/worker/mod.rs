@@ -29,6 +29,12 @@ const GONE_AFTER: Duration = Duration::from_secs(10);
 
 /// Is a process of the generator, until its standard input ends.
 pub(crate) fn run() -> ExitCode {
+    // A session that panics would only be missing: then nothing can be believed.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        hook(panic);
+        std::process::exit(101);
+    }));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = runtime.context("cannot watch sockets").and_then(|runtime| {
         let local = LocalSet::new();

@@ -14,6 +14,7 @@ use crate::client::world::World;
 use crate::load::stage::Stage;
 use crate::plan::Plan;
 use crate::practice;
+use crate::scenario::Scenario;
 
 /// Notes of all sessions before they are checked.
 const NOTES_MAX: usize = 20_000_000;
@@ -30,6 +31,7 @@ pub(super) fn stage(plan: &Plan) -> Stage {
     ));
     let (mut organizations, mut sessions, mut driven) = (Vec::new(), Vec::new(), Vec::new());
     let all: usize = plan.shares.iter().map(|share| share.seats.len()).sum();
+    let slow = if let Scenario::Slow(scenario) = &plan.scenario { scenario.slow_of(all) } else { 0 };
     for share in &plan.shares {
         let organization = Rc::new(Organization {
             id: share.id.clone(),
@@ -43,7 +45,8 @@ pub(super) fn stage(plan: &Plan) -> Stage {
         for seat in &share.seats {
             let (number, teammate) = (sessions.len(), practice::teammate(seat.teammate));
             let (world, organization) = (Rc::clone(&world), Rc::clone(&organization));
-            let (session, told) = Session::new(world, organization, number, teammate, seat.codec());
+            let is_slow = number + slow >= all;
+            let (session, told) = Session::new(world, organization, number, teammate, seat.codec(), is_slow);
             tokio::task::spawn_local(life::live(Rc::clone(&session), told));
             session.organization.sessions.borrow_mut().push(Rc::clone(&session));
             if share.drives {

@@ -80,13 +80,16 @@ impl Work {
     /// Has things happen, until all of it was read.
     pub(super) async fn play(&mut self) -> anyhow::Result<()> {
         self.stage.world.meter.borrow_mut().on = true;
-        let (began, cpu) = (Instant::now(), cpu_s());
+        let (began, began_at, cpu) = (Instant::now(), Nanos::now(), cpu_s());
         tokio::select! {
             played = self.plan.scenario.play(&self.stage) => played?,
             broken = self.books.keep() => broken?,
         }
         self.tally.played_s = began.elapsed().as_secs_f64();
         self.drain().await?;
+        let last =
+            self.stage.world.meter.borrow().last_at.map_or(0.0, |last| last.since(began_at).as_secs_f64());
+        self.tally.drained_s = last.max(self.tally.played_s);
         self.tally.cpu_s = cpu_s() - cpu;
         Ok(())
     }
@@ -103,7 +106,11 @@ impl Work {
                 "{DRAINED_WITHIN:?} after the end {away} sessions are not back and {unanswered} commands are not answered; {why}"
             );
         }
+        let limit = Instant::now() + DRAINED_WITHIN;
         loop {
+            if Instant::now() > limit {
+                bail!("{DRAINED_WITHIN:?} after the end news still come");
+            }
             let before = self.stage.world.meter.borrow().deliveries;
             sleep(QUIET).await;
             if self.stage.world.meter.borrow().deliveries == before && self.stage.world.office.is_idle() {
@@ -128,6 +135,8 @@ impl Work {
         tally.refusals = meter.refusals.iter().map(|(code, count)| ((*code).into(), *count)).collect();
         (tally.catch_ups, tally.resyncs, tally.resets) = (meter.catch_ups, meter.resyncs, meter.resets);
         (tally.row_bytes, tally.rows) = (meter.row_bytes, meter.rows);
+        tally.closes.clone_from(&meter.closes);
+        (tally.skipped, tally.refused_questions) = (meter.skipped, meter.refused_questions);
         tally.unknown =
             self.stage.organizations.iter().map(|organization| organization.reader.borrow().unknown).sum();
         let pack = |times: &Times| Packed::pack(times.histogram());
