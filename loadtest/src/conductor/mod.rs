@@ -1,5 +1,6 @@
 //! Conducts a run: hubs, processes of the generator, one step after the other, and what it all came to.
 
+mod command_line;
 mod crew;
 mod deal;
 mod machine;
@@ -97,10 +98,8 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
         let floor = floor(run, &target, &report, frame, crew.rate()).await?;
         summary::compare_with_floor(&mut report, bytes, &floor);
     }
-    report.command = std::iter::once("rotunda-loadtest".into())
-        .chain(std::env::args().skip(1))
-        .collect::<Vec<_>>()
-        .join(" ");
+    let arguments = std::env::args_os().skip(1);
+    report.command = command_line::shown(arguments.map(|word| word.to_string_lossy().into_owned()));
     report.began_at = began_at;
     report.conversations = conversations;
     report.rate_per_s = if scenario.is_closed_loop() { 0.0 } else { crew.rate() };

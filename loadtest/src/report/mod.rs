@@ -30,7 +30,7 @@ pub(crate) struct Report {
     /// [`SCHEMA`].
     pub(crate) schema: u32,
     pub(crate) scenario: String,
-    /// The command line that made it.
+    /// The command line that made it, without secrets.
     pub(crate) command: String,
     /// When it began: milliseconds since 1970 UTC.
     pub(crate) began_at: u64,
