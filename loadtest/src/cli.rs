@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::io::{Write, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -94,7 +95,8 @@ pub(crate) fn run() -> ExitCode {
 
 fn ended(done: anyhow::Result<ExitCode>) -> ExitCode {
     done.unwrap_or_else(|error| {
-        eprintln!("rotunda-loadtest: {error:#}");
+        // A terminal that is closed, which ends a run as well, hears nothing any more.
+        drop(writeln!(stderr(), "rotunda-loadtest: {error:#}"));
         ExitCode::from(2)
     })
 }

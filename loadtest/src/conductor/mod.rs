@@ -5,6 +5,7 @@ mod crew;
 mod deal;
 mod machine;
 mod progress;
+mod signals;
 mod summary;
 mod trouble;
 mod watch;
@@ -16,6 +17,7 @@ use tokio::time::interval;
 
 use self::crew::Crew;
 use self::progress::Progress;
+use self::signals::Signals;
 use self::watch::Watched;
 use crate::clock::wall_millis;
 use crate::floor;
@@ -33,12 +35,10 @@ const QUOTAS: [&str; 6] =
 
 /// Makes a run. An error says why it could not be made, or not be brought to its end.
 pub(crate) async fn conduct(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
+    let mut signals = Signals::listen()?;
     tokio::select! {
         report = conducted(scenario, run) => report,
-        pressed = tokio::signal::ctrl_c() => {
-            pressed?;
-            bail!("ended by Ctrl-C")
-        }
+        name = signals.first() => bail!("ended by {name}"),
     }
 }
 
