@@ -1,4 +1,4 @@
-//! A run that is ended from outside leaves nothing behind.
+//! A run that is ended from outside leaves nothing behind, and one whose output nobody reads still writes its report.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -49,4 +49,16 @@ fn a_signal_ends_the_hub_and_takes_its_folder() {
     ends_with(Signal::INT, "Ctrl-C");
     ends_with(Signal::TERM, "SIGTERM");
     ends_with(Signal::HUP, "SIGHUP");
+}
+
+#[test]
+fn output_that_nobody_reads_is_no_trouble() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.json");
+    let mut harness = command("idle --spawn --sessions 5 --seconds 1 --quiet --json");
+    let mut harness = harness.arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(harness.stdout.take());
+    let ended = harness.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(file.exists());
 }
