@@ -35,6 +35,16 @@ fn fanout_saturates_and_everybody_still_reads_everything() {
     ran.assert_clean();
     let commands = ran.report["commands"].as_u64().unwrap();
     assert_eq!(ran.report["deliveries"], commands * 40);
+    assert!(ran.report["floor"].is_null(), "a bare write() does not keep that pace");
+}
+
+#[test]
+fn a_floor_that_cannot_be_measured_takes_no_report_with_it() {
+    let ran = run("fanout --spawn --sessions 10 --seconds 1 --quiet");
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.report["floor"].is_null());
+    let warnings = ran.report["warnings"].as_array().unwrap();
+    assert!(warnings.iter().any(|warning| warning.as_str().unwrap().contains("no floor")), "{warnings:?}");
 }
 
 #[test]

@@ -25,10 +25,13 @@ use crate::hubs::{Given, Options, Program, Target};
 use crate::options::Run;
 use crate::report::Report;
 use crate::scenario::Scenario;
+use crate::scenario::fanout::Fanout;
 use crate::wire::{Step, Tally};
 
 /// How often the hub is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The most sockets of the floor: writer and readers hold 20,000 file descriptors each at most.
+const FLOOR_CONNECTIONS_MAX: u32 = 18_000;
 /// What the hub allows a client that does what many would.
 const QUOTAS: [&str; 6] =
     ["--frames-per-second", "10000", "--frames-burst", "20000", "--in-flight-max", "1000"];
@@ -92,11 +95,9 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     watched.rss.push(rss(&target));
 
     let mut report = summary::summary(scenario, sessions, organizations, target.nodes(), &watched, &tallies)?;
-    if let (Scenario::Fanout(_), Some(frame)) = (scenario, summary::frame(&tallies)) {
+    if let Scenario::Fanout(Fanout { saturate: false }) = scenario {
         progress.says("measuring a bare write() of the same frame");
-        let bytes = frame.len();
-        let floor = floor(run, &target, &report, frame, crew.rate()).await?;
-        summary::compare_with_floor(&mut report, bytes, &floor);
+        add_floor(run, &target, &mut report, summary::frame(&tallies), crew.rate()).await;
     }
     let arguments = std::env::args_os().skip(1);
     report.command = command_line::shown(arguments.map(|word| word.to_string_lossy().into_owned()));
@@ -175,6 +176,24 @@ async fn check(crew: &mut Crew, target: &Target, progress: &Progress) -> anyhow:
     }
 }
 
+/// Puts the hub beside a bare `write()`. A floor that cannot be measured takes nothing from what the hub did.
+async fn add_floor(run: &Run, target: &Target, report: &mut Report, frame: Option<Vec<u8>>, rate: f64) {
+    let Some(frame) = frame else {
+        return report.warnings.push("there is no floor: nothing was pushed whose size it could have".into());
+    };
+    if report.sessions > u64::from(FLOOR_CONNECTIONS_MAX) {
+        report.warnings.push(format!(
+            "the floor writes to {FLOOR_CONNECTIONS_MAX} sockets, the hub to {}: their latencies are not alike",
+            report.sessions
+        ));
+    }
+    let bytes = frame.len();
+    match floor(run, target, report, frame, rate).await {
+        Ok(floor) => summary::compare_with_floor(report, bytes, &floor),
+        Err(error) => report.warnings.push(format!("there is no floor: {error:#}")),
+    }
+}
+
 /// A bare `write()` of as large a frame to as many sockets.
 async fn floor(
     run: &Run,
@@ -183,7 +202,7 @@ async fn floor(
     frame: Vec<u8>,
     rate: f64,
 ) -> anyhow::Result<floor::Measured> {
-    let connections = u32::try_from(report.sessions)?.min(18_000);
+    let connections = u32::try_from(report.sessions)?.min(FLOOR_CONNECTIONS_MAX);
     let lasting = Duration::from_secs_f64(report.seconds.clamp(2.0, 20.0));
     let mut plan = floor::Plan::new(frame, connections, rate, lasting)?;
     if run.hub.pin
