@@ -22,6 +22,12 @@ pub(super) fn speak(shares: &mut [Share], codecs: Codecs) {
     }
 }
 
+/// How many processes there are to be.
+pub(super) fn processes(run: &Run, sessions: usize) -> usize {
+    let processes = run.processes.map_or(sessions.div_ceil(SESSIONS_MAX), |number| number as usize);
+    processes.clamp(1, sessions.max(1))
+}
+
 /// What each process is to be: organizations are dealt out whole, but one that is too large for a process.
 pub(super) fn plans(
     scenario: &Scenario,
@@ -31,8 +37,7 @@ pub(super) fn plans(
     shares: Vec<Share>,
 ) -> Vec<Plan> {
     let sessions: usize = shares.iter().map(|share| share.seats.len()).sum();
-    let processes = run.processes.map_or(sessions.div_ceil(SESSIONS_MAX), |number| number as usize);
-    let processes = processes.clamp(1, sessions.max(1));
+    let processes = processes(run, sessions);
     let mut dealt: Vec<Vec<Share>> = vec![Vec::new(); processes];
     for share in shares {
         for (number, part) in parts(&share, sessions.div_ceil(processes)).into_iter().enumerate() {

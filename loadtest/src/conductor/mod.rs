@@ -25,6 +25,7 @@ use crate::hubs::{Given, Options, Program, Target};
 use crate::options::Run;
 use crate::report::Report;
 use crate::scenario::Scenario;
+use crate::scenario::commands::Commands;
 use crate::scenario::fanout::Fanout;
 use crate::wire::{Step, Tally};
 
@@ -56,6 +57,9 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
         run.organizations.is_none_or(|number| number as usize <= sessions),
         "there are fewer sessions than organizations: give at least a session to each"
     );
+    if let Scenario::Commands(_) = scenario {
+        Commands::check(sessions, deal::processes(run, sessions))?;
+    }
     deal::speak(&mut shares, run.codec);
     if let Some(conversations) = run.conversations {
         for share in &mut shares {
