@@ -34,17 +34,16 @@ pub(super) fn plans(
     run: &Run,
     target: &Target,
     name: &str,
-    shares: Vec<Share>,
+    shares: &[Share],
 ) -> Vec<Plan> {
     let sessions: usize = shares.iter().map(|share| share.seats.len()).sum();
     let processes = processes(run, sessions);
     let mut dealt: Vec<Vec<Share>> = vec![Vec::new(); processes];
-    for share in shares {
-        for (number, part) in parts(&share, sessions.div_ceil(processes)).into_iter().enumerate() {
-            let seats = |shares: &Vec<Share>| shares.iter().map(|share| share.seats.len()).sum::<usize>();
-            let least = (0..processes).min_by_key(|process| seats(&dealt[*process])).unwrap_or(number);
-            dealt[least].push(part);
-        }
+    let mut seats = vec![0; processes];
+    for part in shares.iter().flat_map(|share| parts(share, sessions.div_ceil(processes))) {
+        let least = (0..processes).min_by_key(|process| seats[*process]).unwrap_or(0);
+        seats[least] += part.seats.len();
+        dealt[least].push(part);
     }
     dealt.retain(|shares| !shares.is_empty());
     let driven = |shares: &[Share]| {

@@ -74,7 +74,7 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     if let Some(cores) = target.cores() {
         crate::hubs::pin_this_thread(&cores.left).context("cannot keep to the cores that are left")?;
     }
-    let plans = deal::plans(scenario, run, &target, &name, shares);
+    let plans = deal::plans(scenario, run, &target, &name, &shares);
     let organizations = deal::count_organizations(&plans);
     let mut crew = Crew::start(&plans)?;
     let mut watched = Watched::default();
