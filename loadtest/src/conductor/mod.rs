@@ -8,6 +8,7 @@ mod progress;
 mod signals;
 mod summary;
 mod trouble;
+mod warnings;
 mod watch;
 
 use std::time::Duration;

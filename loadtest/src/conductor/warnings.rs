@@ -1,0 +1,39 @@
+//! What a reader should know before believing a run's numbers.
+
+use std::collections::BTreeMap;
+
+use crate::report::GeneratorUse;
+use crate::scenario::Scenario;
+use crate::wire::Tally;
+
+/// All of it, a sentence each.
+pub(super) fn warnings(scenario: &Scenario, generator: &GeneratorUse, tallies: &[Tally]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if generator.saturated {
+        warnings.push(format!(
+            "the generator was the bottleneck, not the hub: {:.1} s of processor time in {} process(es), {:.1} ms late at the 99th percentile. {}",
+            generator.cpu_s,
+            generator.processes,
+            generator.lag_ms,
+            if scenario.is_closed_loop() { "The hub could have done more than is shown." } else { "Latencies are too high: lower --rate or --sessions, or give it more --processes and cores." }
+        ));
+    }
+    if cfg!(debug_assertions) {
+        warnings.push("a debug build: numbers mean nothing, run with --release".into());
+    }
+    let unknown: u64 = tallies.iter().map(|tally| tally.unknown).sum();
+    if unknown > 0 {
+        warnings.push(format!("{unknown} frames of a kind that this client does not know were ignored"));
+    }
+    let mut refusals = BTreeMap::<&str, u64>::new();
+    for (code, count) in tallies.iter().flat_map(|tally| &tally.refusals) {
+        *refusals.entry(code).or_default() += count;
+    }
+    // Two people reach for the same conversation: that is life. Anything else should be known.
+    for (code, count) in refusals {
+        if !["already_assigned", "conversation_archived", "unseen_activity", "not_found"].contains(&code) {
+            warnings.push(format!("{count} commands were refused with {code}"));
+        }
+    }
+    warnings
+}
