@@ -30,6 +30,16 @@ fn fanout_is_put_beside_a_bare_write() {
 }
 
 #[test]
+fn an_organization_in_two_processes_is_timed_in_one() {
+    let ran = run("fanout --spawn --sessions 20 --rate 10 --seconds 2 --processes 2 --quiet");
+    ran.assert_clean();
+    assert_eq!(ran.report["deliveries"].as_u64(), Some(20 * 20));
+    let warnings = ran.report["warnings"].as_array().unwrap();
+    let told = |warning: &Value| warning.as_str().unwrap().contains("latency is that of 10 of 20 sessions");
+    assert!(warnings.iter().any(told), "{warnings:?}");
+}
+
+#[test]
 fn fanout_saturates_and_everybody_still_reads_everything() {
     let ran = run("fanout --saturate --spawn --sessions 40 --seconds 2 --codec json --quiet");
     ran.assert_clean();

@@ -86,6 +86,12 @@ fn as_f64(number: usize) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
+/// Sessions whose process makes things happen in their organization: it alone knows when those were meant to.
+pub(super) fn count_timed(plans: &[Plan]) -> usize {
+    let driven = plans.iter().flat_map(|plan| &plan.shares).filter(|share| share.drives);
+    driven.map(|share| share.seats.len()).sum()
+}
+
 pub(super) fn count_organizations(plans: &[Plan]) -> usize {
     plans.iter().flat_map(|plan| &plan.shares).filter(|share| share.drives).count()
 }

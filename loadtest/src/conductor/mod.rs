@@ -100,6 +100,9 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     watched.rss.push(rss(&target));
 
     let mut report = summary::summary(scenario, sessions, organizations, target.nodes(), &watched, &tallies)?;
+    if report.latency_ms.is_some() {
+        report.warnings.extend(warnings::of_split(deal::count_timed(&plans), sessions));
+    }
     if let Scenario::Fanout(Fanout { saturate: false }) = scenario {
         progress.says("measuring a bare write() of the same frame");
         add_floor(run, &target, &mut report, summary::frame(&tallies), crew.rate()).await;

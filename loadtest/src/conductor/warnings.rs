@@ -37,3 +37,12 @@ pub(super) fn warnings(scenario: &Scenario, generator: &GeneratorUse, tallies: &
     }
     warnings
 }
+
+/// What is to be known if the latency of so many sessions is, of all that there are.
+pub(super) fn of_split(timed: usize, sessions: usize) -> Option<String> {
+    (timed < sessions).then(|| {
+        format!(
+            "latency is that of {timed} of {sessions} sessions: an organization is spread over several processes, and only the one that makes things happen in it knows when they were meant to"
+        )
+    })
+}
