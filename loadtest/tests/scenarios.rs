@@ -99,7 +99,7 @@ fn revocations_leak_nothing_and_are_timed() {
     let ran = run("revoke --spawn --sessions 60 --rate 60 --seconds 5 --quiet");
     ran.assert_clean();
     assert!(ran.report["revocation_ms"]["count"].as_u64() > Some(0));
-    assert_eq!(ran.report["figures"]["revocations_with_a_frame_read_after_the_answer"], 0.0);
+    assert_eq!(ran.report["figures"]["frame_after_the_answer_revocations"], 0.0);
 }
 
 #[test]

@@ -152,9 +152,9 @@ fn figures(watched: &Watched, tallies: &[Tally], sessions: usize) -> BTreeMap<St
     }
     let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
     for (name, all) in [
-        ("catch_ups", sum(|tally| tally.catch_ups)),
-        ("resyncs", sum(|tally| tally.resyncs)),
-        ("resets", sum(|tally| tally.resets)),
+        ("caught_up_times", sum(|tally| tally.catch_ups)),
+        ("resynced_times", sum(|tally| tally.resyncs)),
+        ("reset_times", sum(|tally| tally.resets)),
     ] {
         if all > 0 {
             figures.insert(name.into(), ratio(all, 1.0).unwrap_or(0.0));
