@@ -6,6 +6,9 @@ use crate::report::GeneratorUse;
 use crate::scenario::Scenario;
 use crate::wire::Tally;
 
+/// More refusals than one in so many commands are not what a practice is like.
+const REFUSED_EVERY: u64 = 10;
+
 /// All of it, a sentence each.
 pub(super) fn warnings(scenario: &Scenario, generator: &GeneratorUse, tallies: &[Tally]) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -29,6 +32,11 @@ pub(super) fn warnings(scenario: &Scenario, generator: &GeneratorUse, tallies: &
     for (code, count) in tallies.iter().flat_map(|tally| &tally.refusals) {
         *refusals.entry(code).or_default() += count;
     }
+    let refused: u64 = tallies.iter().map(|tally| tally.refused).sum();
+    let commands = refused + tallies.iter().map(|tally| tally.commands).sum::<u64>();
+    if refused * REFUSED_EVERY > commands {
+        warnings.push(format!("{refused} of {commands} commands were refused: {}", listed(&refusals)));
+    }
     // Two people reach for the same conversation: that is life. Anything else should be known.
     for (code, count) in refusals {
         if !["already_assigned", "conversation_archived", "unseen_activity", "not_found"].contains(&code) {
@@ -38,6 +46,11 @@ pub(super) fn warnings(scenario: &Scenario, generator: &GeneratorUse, tallies: &
     warnings
 }
 
+/// How often there was each.
+fn listed(counts: &BTreeMap<&str, u64>) -> String {
+    counts.iter().map(|(name, count)| format!("{name} ×{count}")).collect::<Vec<_>>().join(", ")
+}
+
 /// What is to be known if the latency of so many sessions is, of all that there are.
 pub(super) fn of_split(timed: usize, sessions: usize) -> Option<String> {
     (timed < sessions).then(|| {
@@ -45,4 +58,25 @@ pub(super) fn of_split(timed: usize, sessions: usize) -> Option<String> {
             "latency is that of {timed} of {sessions} sessions: an organization is spread over several processes, and only the one that makes things happen in it knows when they were meant to"
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::fanout::Fanout;
+
+    fn told(tally: Tally) -> String {
+        let scenario = Scenario::Fanout(Fanout { saturate: false });
+        warnings(&scenario, &GeneratorUse::default(), &[tally]).join("\n")
+    }
+
+    #[test]
+    fn refusals_that_are_life_are_told_once_there_are_many() {
+        let refused = |refused| {
+            let refusals = [("not_found".to_owned(), refused)].into();
+            told(Tally { commands: 90, refused, refusals, ..Tally::default() })
+        };
+        assert!(!refused(10).contains("refused"), "{}", refused(10));
+        assert!(refused(11).contains("11 of 101 commands were refused: not_found ×11"), "{}", refused(11));
+    }
 }
