@@ -25,6 +25,7 @@ struct Cli {
 
 const AFTER: &str = "\
 Exit codes: 0 nothing was wrong, 1 something was lost, duplicated, leaked or diverged, 2 the run could not be made.
+`compare` and `growth` exit with 0 when they could be made, whatever they say.
 
 Examples:
   rotunda-loadtest day --spawn --sessions 2000 --seconds 30 --html report.html
