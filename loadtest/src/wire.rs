@@ -15,14 +15,37 @@ use crate::report::Verdict;
 pub(crate) enum Step {
     /// Make the organizations.
     SetUp,
-    /// Connect the sessions that speak one of the codecs, and read their lists.
-    Connect { json: bool },
+    /// Connect some of the sessions, and read their lists.
+    Connect { which: Which },
     /// Read the log so far: from here on everything has to come.
     Begin,
     /// Have things happen, and wait until all is read.
     Play,
     /// Compare everything, and tell what it came to.
     Check,
+}
+
+/// Which sessions are connected together, in this order. A hub makes an organization's room for the first of its sessions:
+/// what it takes is nothing that a codec has to do with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Which {
+    /// The first of each share.
+    First,
+    /// Of the others, those that speak MessagePack.
+    MessagePack,
+    /// Of the others, those that speak JSON.
+    Json,
+}
+
+impl Which {
+    /// Where a session belongs, by its number in its share.
+    pub(crate) fn of(number: usize, is_json: bool) -> Self {
+        match (number, is_json) {
+            (0, _) => Self::First,
+            (_, false) => Self::MessagePack,
+            (_, true) => Self::Json,
+        }
+    }
 }
 
 /// What a process says.

@@ -18,6 +18,14 @@ fn idle_tells_what_a_session_takes() {
 }
 
 #[test]
+fn a_codec_that_nobody_speaks_has_no_figure() {
+    let ran = run("idle --spawn --sessions 200 --organizations 4 --seconds 1 --codec msgpack --quiet");
+    ran.assert_clean();
+    assert!(number(&ran.report["figures"]["rss_per_msgpack_session_bytes"]) > 0.0);
+    assert!(ran.report["figures"]["rss_per_json_session_bytes"].is_null());
+}
+
+#[test]
 fn fanout_is_put_beside_a_bare_write() {
     let ran = run("fanout --spawn --sessions 40 --rate 20 --seconds 2 --quiet");
     ran.assert_clean();

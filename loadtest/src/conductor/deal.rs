@@ -7,6 +7,7 @@ use crate::options::{Codecs, Run};
 use crate::plan::Plan;
 use crate::practice::Share;
 use crate::scenario::Scenario;
+use crate::wire::Which;
 
 /// The most sessions of a process: it holds 20,000 file descriptors at most.
 const SESSIONS_MAX: usize = 15_000;
@@ -84,6 +85,12 @@ fn source(target: &Target, number: usize) -> Option<IpAddr> {
 
 fn as_f64(number: usize) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// Sessions that are connected together.
+pub(super) fn count_connected(plans: &[Plan], which: Which) -> usize {
+    let seats = plans.iter().flat_map(|plan| &plan.shares).flat_map(|share| share.seats.iter().enumerate());
+    seats.filter(|(number, seat)| Which::of(*number, seat.json) == which).count()
 }
 
 /// Sessions whose process makes things happen in their organization: it alone knows when those were meant to.

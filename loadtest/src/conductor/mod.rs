@@ -28,7 +28,7 @@ use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::scenario::commands::Commands;
 use crate::scenario::fanout::Fanout;
-use crate::wire::{Step, Tally};
+use crate::wire::{Step, Tally, Which};
 
 /// How often the hub is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -78,15 +78,20 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     let plans = deal::plans(scenario, run, &target, &name, &shares);
     let organizations = deal::count_organizations(&plans);
     let mut crew = Crew::start(&plans)?;
-    let mut watched = Watched::default();
+    let connected = |which| deal::count_connected(&plans, which);
+    let mut watched = Watched {
+        message_pack: connected(Which::MessagePack),
+        json: connected(Which::Json),
+        ..Watched::default()
+    };
 
     let rss = |target: &Target| target.usage().map(|usage| usage.resident_bytes);
     progress.says(&format!("making {organizations} organizations"));
     step(&mut crew, &target, &progress, Step::SetUp).await?;
     watched.rss.push(rss(&target));
-    for json in [false, true] {
+    for which in [Which::First, Which::MessagePack, Which::Json] {
         progress.connects(sessions);
-        step(&mut crew, &target, &progress, Step::Connect { json }).await?;
+        step(&mut crew, &target, &progress, Step::Connect { which }).await?;
         watched.rss.push(rss(&target));
     }
     step(&mut crew, &target, &progress, Step::Begin).await?;

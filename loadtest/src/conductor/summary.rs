@@ -62,7 +62,7 @@ pub(super) fn summary(
         hub: hub(watched, deliveries, sessions),
         generator,
         floor: None,
-        figures: figures(watched, tallies, sessions),
+        figures: figures(watched, tallies),
         warnings: warnings(scenario, &generator, tallies),
         distribution: distribution(&latency),
         timeline: watched.samples.clone(),
@@ -126,7 +126,7 @@ fn generator(tallies: &[Tally], lag: &Histogram<u64>) -> GeneratorUse {
 fn hub(watched: &Watched, deliveries: u64, sessions: usize) -> Option<HubUse> {
     let (before, after) = (watched.before?, watched.after?);
     let cpu_s = after.cpu.saturating_sub(before.cpu).as_secs_f64();
-    let rss = |at: usize| watched.rss.get(at).copied().flatten();
+    let [none, _, _, all, end] = watched.rss[..] else { return None };
     let deliveries = (deliveries > 0).then_some(deliveries);
     let per_delivery =
         |all: f64| deliveries.and_then(|deliveries| ratio(deliveries, all)).map(|number| 1.0 / number);
@@ -134,9 +134,9 @@ fn hub(watched: &Watched, deliveries: u64, sessions: usize) -> Option<HubUse> {
     Some(HubUse {
         cpu_s,
         cpu_us_per_delivery: per_delivery(cpu_s * 1e6),
-        rss_start: rss(0)?,
-        rss_end: rss(3)?,
-        rss_per_session: ratio(rss(2)?.saturating_sub(rss(0)?), count(sessions)),
+        rss_start: none?,
+        rss_end: end?,
+        rss_per_session: ratio(all?.saturating_sub(none?), count(sessions)),
         syscalls_per_delivery: ratio(calls, 1.0).and_then(per_delivery),
     })
 }
@@ -145,7 +145,7 @@ fn count(number: usize) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-fn figures(watched: &Watched, tallies: &[Tally], sessions: usize) -> BTreeMap<String, f64> {
+fn figures(watched: &Watched, tallies: &[Tally]) -> BTreeMap<String, f64> {
     let mut figures = BTreeMap::new();
     for (name, value) in tallies.iter().flat_map(|tally| &tally.figures) {
         *figures.entry(name.clone()).or_default() += value;
@@ -160,17 +160,14 @@ fn figures(watched: &Watched, tallies: &[Tally], sessions: usize) -> BTreeMap<St
             figures.insert(name.into(), ratio(all, 1.0).unwrap_or(0.0));
         }
     }
-    // Half of the sessions speak each codec, the first half MessagePack.
-    if let [Some(none), Some(half), Some(all), ..] = watched.rss[..]
-        && half > none
-        && all > half
-    {
-        let halves = [
-            ("rss_per_msgpack_session_bytes", half - none, sessions / 2),
-            ("rss_per_json_session_bytes", all - half, sessions.div_ceil(2)),
-        ];
-        for (name, bytes, sessions) in halves {
-            figures.extend(ratio(bytes, count(sessions)).map(|each| (name.to_owned(), each)));
+    if let [_, Some(first), Some(message_pack), Some(all), _] = watched.rss[..] {
+        for (name, before, after, sessions) in [
+            ("rss_per_msgpack_session_bytes", first, message_pack, watched.message_pack),
+            ("rss_per_json_session_bytes", message_pack, all, watched.json),
+        ] {
+            let grown = after.checked_sub(before).filter(|bytes| *bytes > 0);
+            let each = grown.and_then(|bytes| ratio(bytes, count(sessions)));
+            figures.extend(each.map(|each| (name.to_owned(), each)));
         }
     }
     figures
