@@ -79,6 +79,9 @@ pub(crate) struct Tally {
     pub(crate) verdict: Verdict,
     /// How long things were made to happen, in seconds.
     pub(crate) played_s: f64,
+    /// How long it was until the last of it was read, in seconds: no less.
+    #[serde(default)]
+    pub(crate) drained_s: f64,
     /// Processor time meanwhile, in seconds.
     pub(crate) cpu_s: f64,
     pub(crate) deliveries: u64,

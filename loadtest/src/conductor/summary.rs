@@ -27,7 +27,7 @@ pub(super) fn summary(
     tallies: &[Tally],
 ) -> anyhow::Result<Report> {
     let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
-    let seconds = tallies.iter().map(|tally| tally.played_s).fold(0.0, f64::max);
+    let seconds = longest(tallies, |tally| tally.drained_s);
     let mut verdict = Verdict::default();
     for tally in tallies {
         verdict.add(tally.verdict.clone());
@@ -75,6 +75,11 @@ pub(super) fn summary(
     })
 }
 
+/// The longest of something, in seconds.
+pub(super) fn longest(tallies: &[Tally], of: fn(&Tally) -> f64) -> f64 {
+    tallies.iter().map(of).fold(0.0, f64::max)
+}
+
 fn merged(tallies: &[Tally], of: impl Fn(&Tally) -> &Packed) -> anyhow::Result<Histogram<u64>> {
     let mut all = Histogram::new(3)?;
     for tally in tallies {
@@ -113,7 +118,7 @@ fn distribution(times: &Histogram<u64>) -> Vec<Percentile> {
 }
 
 fn generator(tallies: &[Tally], lag: &Histogram<u64>) -> GeneratorUse {
-    let busy = tallies.iter().map(|tally| tally.cpu_s / tally.played_s.max(0.001)).fold(0.0, f64::max);
+    let busy = tallies.iter().map(|tally| tally.cpu_s / tally.drained_s.max(0.001)).fold(0.0, f64::max);
     let lag_ms = quantiles(lag, 1e3).map_or(0.0, |quantiles| quantiles.p99);
     GeneratorUse {
         processes: tallies.len() as u64,

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::summary::longest;
 use crate::report::GeneratorUse;
 use crate::scenario::Scenario;
 use crate::wire::Tally;
 
+/// All is read within so many times as long as things were made to happen, or the hub is behind.
+const DRAINED_MAX: f64 = 1.1;
 /// More refusals than one in so many commands are not what a practice is like.
 const REFUSED_EVERY: u64 = 10;
 
@@ -23,6 +26,19 @@ pub(super) fn warnings(scenario: &Scenario, generator: &GeneratorUse, tallies: &
     }
     if cfg!(debug_assertions) {
         warnings.push("a debug build: numbers mean nothing, run with --release".into());
+    }
+    let (played_s, drained_s) =
+        (longest(tallies, |tally| tally.played_s), longest(tallies, |tally| tally.drained_s));
+    if drained_s > played_s * DRAINED_MAX {
+        let why = if scenario.is_closed_loop() {
+            "the hub did not keep up"
+        } else if scenario.has_stragglers() {
+            "whoever was cut or slow had to catch up, or the hub did not keep up with --rate"
+        } else {
+            "the hub did not keep up with --rate"
+        };
+        let more = drained_s - played_s;
+        warnings.push(format!("it took {more:.1} s more until all was read: {why}"));
     }
     let unknown: u64 = tallies.iter().map(|tally| tally.unknown).sum();
     if unknown > 0 {
@@ -68,6 +84,13 @@ mod tests {
     fn told(tally: Tally) -> String {
         let scenario = Scenario::Fanout(Fanout { saturate: false });
         warnings(&scenario, &GeneratorUse::default(), &[tally]).join("\n")
+    }
+
+    #[test]
+    fn a_hub_that_is_behind_is_told() {
+        let took = |drained_s| told(Tally { played_s: 20.0, drained_s, ..Tally::default() });
+        assert!(!took(21.9).contains("all was read"), "{}", took(21.9));
+        assert!(took(23.0).contains("it took 3.0 s more until all was read"), "{}", took(23.0));
     }
 
     #[test]

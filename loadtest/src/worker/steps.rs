@@ -94,6 +94,7 @@ impl Work {
         }
         self.tally.played_s = began.elapsed().as_secs_f64();
         self.drain().await?;
+        self.tally.drained_s = self.tally.played_s;
         self.tally.cpu_s = cpu_s() - cpu;
         Ok(())
     }
