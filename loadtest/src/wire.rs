@@ -88,6 +88,15 @@ pub(crate) struct Tally {
     pub(crate) commands: u64,
     pub(crate) refused: u64,
     pub(crate) refusals: BTreeMap<String, u64>,
+    /// Acts that could not be done, for a session was not ready or had too much to do.
+    #[serde(default)]
+    pub(crate) skipped: u64,
+    /// Questions that were answered with a refusal.
+    #[serde(default)]
+    pub(crate) refused_questions: u64,
+    /// Why connections ended that nobody cut: a close code, or `network`.
+    #[serde(default)]
+    pub(crate) closes: BTreeMap<String, u64>,
     pub(crate) catch_ups: u64,
     pub(crate) resyncs: u64,
     pub(crate) resets: u64,

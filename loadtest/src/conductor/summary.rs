@@ -157,6 +157,7 @@ fn figures(watched: &Watched, tallies: &[Tally]) -> BTreeMap<String, f64> {
     }
     let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
     for (name, all) in [
+        ("skipped_acts", sum(|tally| tally.skipped)),
         ("caught_up_times", sum(|tally| tally.catch_ups)),
         ("resynced_times", sum(|tally| tally.resyncs)),
         ("reset_times", sum(|tally| tally.resets)),

@@ -9,6 +9,8 @@ use crate::wire::Tally;
 
 /// All is read within so many times as long as things were made to happen, or the hub is behind.
 const DRAINED_MAX: f64 = 1.1;
+/// More acts that are skipped than one in so many commands make another scenario of it.
+const SKIPPED_EVERY: u64 = 20;
 /// More refusals than one in so many commands are not what a practice is like.
 const REFUSED_EVERY: u64 = 10;
 
@@ -44,12 +46,35 @@ pub(super) fn warnings(scenario: &Scenario, generator: &GeneratorUse, tallies: &
     if unknown > 0 {
         warnings.push(format!("{unknown} frames of a kind that this client does not know were ignored"));
     }
-    let mut refusals = BTreeMap::<&str, u64>::new();
-    for (code, count) in tallies.iter().flat_map(|tally| &tally.refusals) {
-        *refusals.entry(code).or_default() += count;
+    let closes = added(tallies, |tally| &tally.closes);
+    // Where nodes are ended, so are their connections.
+    if !closes.is_empty() && !matches!(scenario, Scenario::Cluster(_)) {
+        warnings.push(format!(
+            "{} connections were ended by the hub or the network: {}",
+            closes.values().sum::<u64>(),
+            listed(&closes)
+        ));
     }
-    let refused: u64 = tallies.iter().map(|tally| tally.refused).sum();
-    let commands = refused + tallies.iter().map(|tally| tally.commands).sum::<u64>();
+    warnings.extend(of_commands(tallies));
+    warnings
+}
+
+/// What is to be known of what was asked for, and not done.
+fn of_commands(tallies: &[Tally]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
+    let (done, refused) = (sum(|tally| tally.commands), sum(|tally| tally.refused));
+    let (skipped, questions) = (sum(|tally| tally.skipped), sum(|tally| tally.refused_questions));
+    if skipped * SKIPPED_EVERY > done {
+        warnings.push(format!(
+            "{skipped} acts were skipped beside {done} commands: their sessions were not ready, or had too much to do"
+        ));
+    }
+    if questions > 0 {
+        warnings.push(format!("{questions} questions were refused"));
+    }
+    let refusals = added(tallies, |tally| &tally.refusals);
+    let commands = done + refused;
     if refused * REFUSED_EVERY > commands {
         warnings.push(format!("{refused} of {commands} commands were refused: {}", listed(&refusals)));
     }
@@ -60,6 +85,15 @@ pub(super) fn warnings(scenario: &Scenario, generator: &GeneratorUse, tallies: &
         }
     }
     warnings
+}
+
+/// Counts by name, of all processes.
+fn added(tallies: &[Tally], of: fn(&Tally) -> &BTreeMap<String, u64>) -> BTreeMap<&str, u64> {
+    let mut all = BTreeMap::new();
+    for (name, count) in tallies.iter().flat_map(of) {
+        *all.entry(name.as_str()).or_default() += count;
+    }
+    all
 }
 
 /// How often there was each.
@@ -79,6 +113,8 @@ pub(super) fn of_split(timed: usize, sessions: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::mix::Mix;
+    use crate::scenario::cluster::Cluster;
     use crate::scenario::fanout::Fanout;
 
     fn told(tally: Tally) -> String {
@@ -101,5 +137,24 @@ mod tests {
         };
         assert!(!refused(10).contains("refused"), "{}", refused(10));
         assert!(refused(11).contains("11 of 101 commands were refused: not_found ×11"), "{}", refused(11));
+    }
+
+    #[test]
+    fn what_ended_connections_is_told_unless_nodes_were_to() {
+        let closes: BTreeMap<_, _> = [("4001".to_owned(), 3), ("network".to_owned(), 1)].into();
+        let tally = || Tally { closes: closes.clone(), ..Tally::default() };
+        let text = "4 connections were ended by the hub or the network: 4001 ×3, network ×1";
+        assert!(told(tally()).contains(text), "{}", told(tally()));
+        let cluster = Scenario::Cluster(Cluster { mix: Mix::default() });
+        assert!(!warnings(&cluster, &GeneratorUse::default(), &[tally()]).join("").contains("were ended"));
+    }
+
+    #[test]
+    fn what_was_not_done_is_told() {
+        let skipped = |skipped| told(Tally { commands: 100, skipped, ..Tally::default() });
+        assert!(!skipped(5).contains("skipped"), "{}", skipped(5));
+        assert!(skipped(6).contains("6 acts were skipped"), "{}", skipped(6));
+        let questions = told(Tally { refused_questions: 2, ..Tally::default() });
+        assert!(questions.contains("2 questions were refused"), "{questions}");
     }
 }
