@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::io::{ErrorKind, Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ struct Cli {
 
 const AFTER: &str = "\
 Exit codes: 0 nothing was wrong, 1 something was lost, duplicated, leaked or diverged, 2 the run could not be made.
+`compare` and `growth` exit with 0 when they could be made, whatever they say.
 
 Examples:
   rotunda-loadtest day --spawn --sessions 2000 --seconds 30 --html report.html
@@ -94,7 +96,8 @@ pub(crate) fn run() -> ExitCode {
 
 fn ended(done: anyhow::Result<ExitCode>) -> ExitCode {
     done.unwrap_or_else(|error| {
-        eprintln!("rotunda-loadtest: {error:#}");
+        // A terminal that is closed, which ends a run as well, hears nothing any more.
+        drop(writeln!(stderr(), "rotunda-loadtest: {error:#}"));
         ExitCode::from(2)
     })
 }
@@ -114,30 +117,35 @@ fn play(scenario: &Scenario, run: &Run) -> anyhow::Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let report = runtime.context("cannot watch sockets")?.block_on(conductor::conduct(scenario, run))?;
-    print(&table::table(&report));
+    // Files first: whoever reads along may have gone.
     if let Some(file) = &run.json {
         json::write(&report, file)?;
     }
     if let Some(file) = &run.html {
         html::write(&report, file)?;
     }
+    print(&table::table(&report))?;
     Ok(if report.verdict.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn compare_files(a: &std::path::Path, b: &std::path::Path) -> anyhow::Result<ExitCode> {
-    print(&compare::compare(&json::read(a)?, &json::read(b)?));
+    print(&compare::compare(&json::read(a)?, &json::read(b)?))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn growth_of(runs: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let runs: Vec<_> = runs.iter().map(|run| json::read(run)).collect::<anyhow::Result<_>>()?;
-    print(&growth::growth(&runs)?);
+    print(&growth::growth(&runs)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-#[expect(clippy::print_stdout, reason = "the result of a command goes to standard output")]
-fn print(text: &str) {
-    print!("{text}");
+/// Writes the result of a command to standard output. Nobody has to read it to its end.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done.context("cannot write to standard output"),
+    }
 }
 
 #[cfg(test)]

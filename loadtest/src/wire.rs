@@ -15,14 +15,37 @@ use crate::report::Verdict;
 pub(crate) enum Step {
     /// Make the organizations.
     SetUp,
-    /// Connect the sessions that speak one of the codecs, and read their lists.
-    Connect { json: bool },
+    /// Connect some of the sessions, and read their lists.
+    Connect { which: Which },
     /// Read the log so far: from here on everything has to come.
     Begin,
     /// Have things happen, and wait until all is read.
     Play,
     /// Compare everything, and tell what it came to.
     Check,
+}
+
+/// Which sessions are connected together, in this order. A hub makes an organization's room for the first of its sessions:
+/// what it takes is nothing that a codec has to do with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Which {
+    /// The first of each share.
+    First,
+    /// Of the others, those that speak MessagePack.
+    MessagePack,
+    /// Of the others, those that speak JSON.
+    Json,
+}
+
+impl Which {
+    /// Where a session belongs, by its number in its share.
+    pub(crate) fn of(number: usize, is_json: bool) -> Self {
+        match (number, is_json) {
+            (0, _) => Self::First,
+            (_, false) => Self::MessagePack,
+            (_, true) => Self::Json,
+        }
+    }
 }
 
 /// What a process says.
@@ -56,7 +79,7 @@ pub(crate) struct Tally {
     pub(crate) verdict: Verdict,
     /// How long things were made to happen, in seconds.
     pub(crate) played_s: f64,
-    /// How long it took until the last of it was read, in seconds.
+    /// How long it was until the last of it was read, in seconds: no less.
     #[serde(default)]
     pub(crate) drained_s: f64,
     /// Processor time meanwhile, in seconds.
@@ -65,18 +88,18 @@ pub(crate) struct Tally {
     pub(crate) commands: u64,
     pub(crate) refused: u64,
     pub(crate) refusals: BTreeMap<String, u64>,
-    pub(crate) catch_ups: u64,
-    pub(crate) resyncs: u64,
-    pub(crate) resets: u64,
-    /// Why connections ended that nobody cut, by close code.
-    #[serde(default)]
-    pub(crate) closes: BTreeMap<String, u64>,
     /// Acts that could not be done, for a session was not ready or had too much to do.
     #[serde(default)]
     pub(crate) skipped: u64,
-    /// Questions that were not answered.
+    /// Questions that were answered with a refusal.
     #[serde(default)]
     pub(crate) refused_questions: u64,
+    /// Why connections ended that nobody cut: a close code, or `network`.
+    #[serde(default)]
+    pub(crate) closes: BTreeMap<String, u64>,
+    pub(crate) catch_ups: u64,
+    pub(crate) resyncs: u64,
+    pub(crate) resets: u64,
     /// Frames that the client does not know and ignored.
     pub(crate) unknown: u64,
     /// Bytes of pushed rows, and how many.

@@ -47,6 +47,8 @@ fn what_makes_no_sense() {
     refuses("cluster --spawn --quiet", "--spawn-cluster");
     refuses("day --spawn --rate 0 --quiet", "--rate 0 is no rate");
     refuses("day --spawn --sessions 3 --organizations 9 --quiet", "fewer sessions than organizations");
+    refuses("commands --spawn --processes 2 --quiet", "`commands` runs in one process");
+    refuses("commands --spawn --sessions 3 --quiet", "at least 4 sessions");
     refuses("compare /no/such/a /no/such/b", "unexpected argument");
 }
 

@@ -18,6 +18,14 @@ fn idle_tells_what_a_session_takes() {
 }
 
 #[test]
+fn a_codec_that_nobody_speaks_has_no_figure() {
+    let ran = run("idle --spawn --sessions 200 --organizations 4 --seconds 1 --codec msgpack --quiet");
+    ran.assert_clean();
+    assert!(number(&ran.report["figures"]["rss_per_msgpack_session_bytes"]) > 0.0);
+    assert!(ran.report["figures"]["rss_per_json_session_bytes"].is_null());
+}
+
+#[test]
 fn fanout_is_put_beside_a_bare_write() {
     let ran = run("fanout --spawn --sessions 40 --rate 20 --seconds 2 --quiet");
     ran.assert_clean();
@@ -30,11 +38,31 @@ fn fanout_is_put_beside_a_bare_write() {
 }
 
 #[test]
+fn an_organization_in_two_processes_is_timed_in_one() {
+    let ran = run("fanout --spawn --sessions 20 --rate 10 --seconds 2 --processes 2 --quiet");
+    ran.assert_clean();
+    assert_eq!(ran.report["deliveries"].as_u64(), Some(20 * 20));
+    let warnings = ran.report["warnings"].as_array().unwrap();
+    let told = |warning: &Value| warning.as_str().unwrap().contains("latency is that of 10 of 20 sessions");
+    assert!(warnings.iter().any(told), "{warnings:?}");
+}
+
+#[test]
 fn fanout_saturates_and_everybody_still_reads_everything() {
     let ran = run("fanout --saturate --spawn --sessions 40 --seconds 2 --codec json --quiet");
     ran.assert_clean();
     let commands = ran.report["commands"].as_u64().unwrap();
     assert_eq!(ran.report["deliveries"], commands * 40);
+    assert!(ran.report["floor"].is_null(), "a bare write() does not keep that pace");
+}
+
+#[test]
+fn a_floor_that_cannot_be_measured_takes_no_report_with_it() {
+    let ran = run("fanout --spawn --sessions 10 --seconds 1 --quiet");
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.report["floor"].is_null());
+    let warnings = ran.report["warnings"].as_array().unwrap();
+    assert!(warnings.iter().any(|warning| warning.as_str().unwrap().contains("no floor")), "{warnings:?}");
 }
 
 #[test]
@@ -77,7 +105,7 @@ fn revocations_leak_nothing_and_are_timed() {
     let ran = run("revoke --spawn --sessions 60 --rate 60 --seconds 5 --quiet");
     ran.assert_clean();
     assert!(ran.report["revocation_ms"]["count"].as_u64() > Some(0));
-    assert_eq!(ran.report["figures"]["revocations_with_a_frame_read_after_the_answer"], 0.0);
+    assert_eq!(ran.report["figures"]["frame_after_the_answer_revocations"], 0.0);
 }
 
 #[test]

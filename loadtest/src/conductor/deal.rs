@@ -7,6 +7,7 @@ use crate::options::{Codecs, Run};
 use crate::plan::Plan;
 use crate::practice::Share;
 use crate::scenario::Scenario;
+use crate::wire::Which;
 
 /// The most sessions of a process: it holds 20,000 file descriptors at most.
 const SESSIONS_MAX: usize = 15_000;
@@ -22,24 +23,28 @@ pub(super) fn speak(shares: &mut [Share], codecs: Codecs) {
     }
 }
 
+/// How many processes there are to be.
+pub(super) fn processes(run: &Run, sessions: usize) -> usize {
+    let processes = run.processes.map_or(sessions.div_ceil(SESSIONS_MAX), |number| number as usize);
+    processes.clamp(1, sessions.max(1))
+}
+
 /// What each process is to be: organizations are dealt out whole, but one that is too large for a process.
 pub(super) fn plans(
     scenario: &Scenario,
     run: &Run,
     target: &Target,
     name: &str,
-    shares: Vec<Share>,
+    shares: &[Share],
 ) -> Vec<Plan> {
     let sessions: usize = shares.iter().map(|share| share.seats.len()).sum();
-    let processes = run.processes.map_or(sessions.div_ceil(SESSIONS_MAX), |number| number as usize);
-    let processes = processes.clamp(1, sessions.max(1));
+    let processes = processes(run, sessions);
     let mut dealt: Vec<Vec<Share>> = vec![Vec::new(); processes];
-    for share in shares {
-        for (number, part) in parts(&share, sessions.div_ceil(processes)).into_iter().enumerate() {
-            let seats = |shares: &Vec<Share>| shares.iter().map(|share| share.seats.len()).sum::<usize>();
-            let least = (0..processes).min_by_key(|process| seats(&dealt[*process])).unwrap_or(number);
-            dealt[least].push(part);
-        }
+    let mut seats = vec![0; processes];
+    for part in shares.iter().flat_map(|share| parts(share, sessions.div_ceil(processes))) {
+        let least = (0..processes).min_by_key(|process| seats[*process]).unwrap_or(0);
+        seats[least] += part.seats.len();
+        dealt[least].push(part);
     }
     dealt.retain(|shares| !shares.is_empty());
     let driven = |shares: &[Share]| {
@@ -80,6 +85,18 @@ fn source(target: &Target, number: usize) -> Option<IpAddr> {
 
 fn as_f64(number: usize) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// Sessions that are connected together.
+pub(super) fn count_connected(plans: &[Plan], which: Which) -> usize {
+    let seats = plans.iter().flat_map(|plan| &plan.shares).flat_map(|share| share.seats.iter().enumerate());
+    seats.filter(|(number, seat)| Which::of(*number, seat.json) == which).count()
+}
+
+/// Sessions whose process makes things happen in their organization: it alone knows when those were meant to.
+pub(super) fn count_timed(plans: &[Plan]) -> usize {
+    let driven = plans.iter().flat_map(|plan| &plan.shares).filter(|share| share.drives);
+    driven.map(|share| share.seats.len()).sum()
 }
 
 pub(super) fn count_organizations(plans: &[Plan]) -> usize {

@@ -1,11 +1,14 @@
 //! Conducts a run: hubs, processes of the generator, one step after the other, and what it all came to.
 
+mod command_line;
 mod crew;
 mod deal;
 mod machine;
 mod progress;
+mod signals;
 mod summary;
 mod trouble;
+mod warnings;
 mod watch;
 
 use std::time::Duration;
@@ -15,6 +18,7 @@ use tokio::time::interval;
 
 use self::crew::Crew;
 use self::progress::Progress;
+use self::signals::Signals;
 use self::watch::Watched;
 use crate::clock::wall_millis;
 use crate::floor;
@@ -22,22 +26,24 @@ use crate::hubs::{Given, Options, Program, Target};
 use crate::options::Run;
 use crate::report::Report;
 use crate::scenario::Scenario;
-use crate::wire::{Step, Tally};
+use crate::scenario::commands::Commands;
+use crate::scenario::fanout::Fanout;
+use crate::wire::{Step, Tally, Which};
 
 /// How often the hub is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The most sockets of the floor: writer and readers hold 20,000 file descriptors each at most.
+const FLOOR_CONNECTIONS_MAX: u32 = 18_000;
 /// What the hub allows a client that does what many would.
 const QUOTAS: [&str; 6] =
     ["--frames-per-second", "10000", "--frames-burst", "20000", "--in-flight-max", "1000"];
 
 /// Makes a run. An error says why it could not be made, or not be brought to its end.
 pub(crate) async fn conduct(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
+    let mut signals = Signals::listen()?;
     tokio::select! {
         report = conducted(scenario, run) => report,
-        pressed = tokio::signal::ctrl_c() => {
-            pressed?;
-            bail!("ended by Ctrl-C")
-        }
+        name = signals.first() => bail!("ended by {name}"),
     }
 }
 
@@ -52,6 +58,9 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
         run.organizations.is_none_or(|number| number as usize <= sessions),
         "there are fewer sessions than organizations: give at least a session to each"
     );
+    if let Scenario::Commands(_) = scenario {
+        Commands::check(sessions, deal::processes(run, sessions))?;
+    }
     deal::speak(&mut shares, run.codec);
     if let Some(conversations) = run.conversations {
         for share in &mut shares {
@@ -66,18 +75,23 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     if let Some(cores) = target.cores() {
         crate::hubs::pin_this_thread(&cores.left).context("cannot keep to the cores that are left")?;
     }
-    let plans = deal::plans(scenario, run, &target, &name, shares);
+    let plans = deal::plans(scenario, run, &target, &name, &shares);
     let organizations = deal::count_organizations(&plans);
     let mut crew = Crew::start(&plans)?;
-    let mut watched = Watched::default();
+    let connected = |which| deal::count_connected(&plans, which);
+    let mut watched = Watched {
+        message_pack: connected(Which::MessagePack),
+        json: connected(Which::Json),
+        ..Watched::default()
+    };
 
     let rss = |target: &Target| target.usage().map(|usage| usage.resident_bytes);
     progress.says(&format!("making {organizations} organizations"));
     step(&mut crew, &target, &progress, Step::SetUp).await?;
     watched.rss.push(rss(&target));
-    for json in [false, true] {
+    for which in [Which::First, Which::MessagePack, Which::Json] {
         progress.connects(sessions);
-        step(&mut crew, &target, &progress, Step::Connect { json }).await?;
+        step(&mut crew, &target, &progress, Step::Connect { which }).await?;
         watched.rss.push(rss(&target));
     }
     step(&mut crew, &target, &progress, Step::Begin).await?;
@@ -91,16 +105,15 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     watched.rss.push(rss(&target));
 
     let mut report = summary::summary(scenario, sessions, organizations, target.nodes(), &watched, &tallies)?;
-    if let (Scenario::Fanout(_), Some(frame)) = (scenario, summary::frame(&tallies)) {
-        progress.says("measuring a bare write() of the same frame");
-        let bytes = frame.len();
-        let floor = floor(run, &target, &report, frame, crew.rate()).await?;
-        summary::compare_with_floor(&mut report, bytes, &floor);
+    if report.latency_ms.is_some() {
+        report.warnings.extend(warnings::of_split(deal::count_timed(&plans), sessions));
     }
-    report.command = std::iter::once("rotunda-loadtest".into())
-        .chain(std::env::args().skip(1))
-        .collect::<Vec<_>>()
-        .join(" ");
+    if let Scenario::Fanout(Fanout { saturate: false }) = scenario {
+        progress.says("measuring a bare write() of the same frame");
+        add_floor(run, &target, &mut report, summary::frame(&tallies), crew.rate()).await;
+    }
+    let arguments = std::env::args_os().skip(1);
+    report.command = command_line::shown(arguments.map(|word| word.to_string_lossy().into_owned()));
     report.began_at = began_at;
     report.conversations = conversations;
     report.rate_per_s = if scenario.is_closed_loop() { 0.0 } else { crew.rate() };
@@ -176,6 +189,24 @@ async fn check(crew: &mut Crew, target: &Target, progress: &Progress) -> anyhow:
     }
 }
 
+/// Puts the hub beside a bare `write()`. A floor that cannot be measured takes nothing from what the hub did.
+async fn add_floor(run: &Run, target: &Target, report: &mut Report, frame: Option<Vec<u8>>, rate: f64) {
+    let Some(frame) = frame else {
+        return report.warnings.push("there is no floor: nothing was pushed whose size it could have".into());
+    };
+    if report.sessions > u64::from(FLOOR_CONNECTIONS_MAX) {
+        report.warnings.push(format!(
+            "the floor writes to {FLOOR_CONNECTIONS_MAX} sockets, the hub to {}: their latencies are not alike",
+            report.sessions
+        ));
+    }
+    let bytes = frame.len();
+    match floor(run, target, report, frame, rate).await {
+        Ok(floor) => summary::compare_with_floor(report, bytes, &floor),
+        Err(error) => report.warnings.push(format!("there is no floor: {error:#}")),
+    }
+}
+
 /// A bare `write()` of as large a frame to as many sockets.
 async fn floor(
     run: &Run,
@@ -184,7 +215,7 @@ async fn floor(
     frame: Vec<u8>,
     rate: f64,
 ) -> anyhow::Result<floor::Measured> {
-    let connections = u32::try_from(report.sessions)?.min(18_000);
+    let connections = u32::try_from(report.sessions)?.min(FLOOR_CONNECTIONS_MAX);
     let lasting = Duration::from_secs_f64(report.seconds.clamp(2.0, 20.0));
     let mut plan = floor::Plan::new(frame, connections, rate, lasting)?;
     if run.hub.pin

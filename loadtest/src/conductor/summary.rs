@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
+use super::warnings::warnings;
 use super::watch::Watched;
 use crate::floor::Measured;
 use crate::report::{Floor, GeneratorUse, HubUse, Machine, Percentile, Quantiles, Report, SCHEMA, Verdict};
@@ -26,7 +27,7 @@ pub(super) fn summary(
     tallies: &[Tally],
 ) -> anyhow::Result<Report> {
     let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
-    let seconds = tallies.iter().map(|tally| tally.played_s).fold(0.0, f64::max);
+    let seconds = longest(tallies, |tally| tally.drained_s);
     let mut verdict = Verdict::default();
     for tally in tallies {
         verdict.add(tally.verdict.clone());
@@ -61,7 +62,7 @@ pub(super) fn summary(
         hub: hub(watched, deliveries, sessions),
         generator,
         floor: None,
-        figures: figures(watched, tallies, sessions),
+        figures: figures(watched, tallies),
         warnings: warnings(scenario, &generator, tallies),
         distribution: distribution(&latency),
         timeline: watched.samples.clone(),
@@ -72,6 +73,11 @@ pub(super) fn summary(
             ("build".into(), if cfg!(debug_assertions) { "debug" } else { "release" }.into()),
         ]),
     })
+}
+
+/// The longest of something, in seconds.
+pub(super) fn longest(tallies: &[Tally], of: fn(&Tally) -> f64) -> f64 {
+    tallies.iter().map(of).fold(0.0, f64::max)
 }
 
 fn merged(tallies: &[Tally], of: impl Fn(&Tally) -> &Packed) -> anyhow::Result<Histogram<u64>> {
@@ -112,7 +118,7 @@ fn distribution(times: &Histogram<u64>) -> Vec<Percentile> {
 }
 
 fn generator(tallies: &[Tally], lag: &Histogram<u64>) -> GeneratorUse {
-    let busy = tallies.iter().map(|tally| tally.cpu_s / tally.played_s.max(0.001)).fold(0.0, f64::max);
+    let busy = tallies.iter().map(|tally| tally.cpu_s / tally.drained_s.max(0.001)).fold(0.0, f64::max);
     let lag_ms = quantiles(lag, 1e3).map_or(0.0, |quantiles| quantiles.p99);
     GeneratorUse {
         processes: tallies.len() as u64,
@@ -125,7 +131,7 @@ fn generator(tallies: &[Tally], lag: &Histogram<u64>) -> GeneratorUse {
 fn hub(watched: &Watched, deliveries: u64, sessions: usize) -> Option<HubUse> {
     let (before, after) = (watched.before?, watched.after?);
     let cpu_s = after.cpu.saturating_sub(before.cpu).as_secs_f64();
-    let rss = |at: usize| watched.rss.get(at).copied().flatten();
+    let [none, _, _, all, end] = watched.rss[..] else { return None };
     let deliveries = (deliveries > 0).then_some(deliveries);
     let per_delivery =
         |all: f64| deliveries.and_then(|deliveries| ratio(deliveries, all)).map(|number| 1.0 / number);
@@ -133,9 +139,9 @@ fn hub(watched: &Watched, deliveries: u64, sessions: usize) -> Option<HubUse> {
     Some(HubUse {
         cpu_s,
         cpu_us_per_delivery: per_delivery(cpu_s * 1e6),
-        rss_start: rss(0)?,
-        rss_end: rss(3)?,
-        rss_per_session: ratio(rss(2)?.saturating_sub(rss(0)?), count(sessions)),
+        rss_start: none?,
+        rss_end: end?,
+        rss_per_session: ratio(all?.saturating_sub(none?), count(sessions)),
         syscalls_per_delivery: ratio(calls, 1.0).and_then(per_delivery),
     })
 }
@@ -144,66 +150,33 @@ fn count(number: usize) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-fn figures(watched: &Watched, tallies: &[Tally], sessions: usize) -> BTreeMap<String, f64> {
+fn figures(watched: &Watched, tallies: &[Tally]) -> BTreeMap<String, f64> {
     let mut figures = BTreeMap::new();
     for (name, value) in tallies.iter().flat_map(|tally| &tally.figures) {
         *figures.entry(name.clone()).or_default() += value;
     }
     let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
     for (name, all) in [
-        ("catch_ups", sum(|tally| tally.catch_ups)),
-        ("resyncs", sum(|tally| tally.resyncs)),
-        ("resets", sum(|tally| tally.resets)),
+        ("skipped_acts", sum(|tally| tally.skipped)),
+        ("caught_up_times", sum(|tally| tally.catch_ups)),
+        ("resynced_times", sum(|tally| tally.resyncs)),
+        ("reset_times", sum(|tally| tally.resets)),
     ] {
         if all > 0 {
             figures.insert(name.into(), ratio(all, 1.0).unwrap_or(0.0));
         }
     }
-    // Half of the sessions speak each codec, the first half MessagePack.
-    if let [Some(none), Some(half), Some(all), ..] = watched.rss[..]
-        && half > none
-        && all > half
-    {
-        let halves = [
-            ("rss_per_msgpack_session_bytes", half - none, sessions / 2),
-            ("rss_per_json_session_bytes", all - half, sessions.div_ceil(2)),
-        ];
-        for (name, bytes, sessions) in halves {
-            figures.extend(ratio(bytes, count(sessions)).map(|each| (name.to_owned(), each)));
+    if let [_, Some(first), Some(message_pack), Some(all), _] = watched.rss[..] {
+        for (name, before, after, sessions) in [
+            ("rss_per_msgpack_session_bytes", first, message_pack, watched.message_pack),
+            ("rss_per_json_session_bytes", message_pack, all, watched.json),
+        ] {
+            let grown = after.checked_sub(before).filter(|bytes| *bytes > 0);
+            let each = grown.and_then(|bytes| ratio(bytes, count(sessions)));
+            figures.extend(each.map(|each| (name.to_owned(), each)));
         }
     }
     figures
-}
-
-fn warnings(scenario: &Scenario, generator: &GeneratorUse, tallies: &[Tally]) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if generator.saturated {
-        warnings.push(format!(
-            "the generator was the bottleneck, not the hub: {:.1} s of processor time in {} process(es), {:.1} ms late at the 99th percentile. {}",
-            generator.cpu_s,
-            generator.processes,
-            generator.lag_ms,
-            if scenario.is_closed_loop() { "The hub could have done more than is shown." } else { "Latencies are too high: lower --rate or --sessions, or give it more --processes and cores." }
-        ));
-    }
-    if cfg!(debug_assertions) {
-        warnings.push("a debug build: numbers mean nothing, run with --release".into());
-    }
-    let unknown: u64 = tallies.iter().map(|tally| tally.unknown).sum();
-    if unknown > 0 {
-        warnings.push(format!("{unknown} frames of a kind that this client does not know were ignored"));
-    }
-    let mut refusals = BTreeMap::<&str, u64>::new();
-    for (code, count) in tallies.iter().flat_map(|tally| &tally.refusals) {
-        *refusals.entry(code).or_default() += count;
-    }
-    // Two people reach for the same conversation: that is life. Anything else should be known.
-    for (code, count) in refusals {
-        if !["already_assigned", "conversation_archived", "unseen_activity", "not_found"].contains(&code) {
-            warnings.push(format!("{count} commands were refused with {code}"));
-        }
-    }
-    warnings
 }
 
 /// A frame as large as a pushed row was, with its header; none if none was pushed.

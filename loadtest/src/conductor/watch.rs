@@ -16,8 +16,12 @@ use crate::wire::{Counts, Step};
 /// What was seen of the hub from outside.
 #[derive(Default)]
 pub(super) struct Watched {
-    /// Resident memory: with organizations and no session, with those that speak MessagePack, with all, and at the end.
+    /// Resident memory: with organizations and no session, with the first of each, with those that speak MessagePack, with
+    /// all, and at the end.
     pub(super) rss: Vec<Option<u64>>,
+    /// Sessions that speak MessagePack, without the first of each share; and those that speak JSON.
+    pub(super) message_pack: usize,
+    pub(super) json: usize,
     pub(super) before: Option<Usage>,
     pub(super) after: Option<Usage>,
     pub(super) samples: Vec<Sample>,

@@ -30,7 +30,7 @@ pub(crate) struct Report {
     /// [`SCHEMA`].
     pub(crate) schema: u32,
     pub(crate) scenario: String,
-    /// The command line that made it.
+    /// The command line that made it, without secrets.
     pub(crate) command: String,
     /// When it began: milliseconds since 1970 UTC.
     pub(crate) began_at: u64,
@@ -43,7 +43,7 @@ pub(crate) struct Report {
     /// Things that were meant to happen in a second; 0 where one followed the other.
     #[serde(default)]
     pub(crate) rate_per_s: f64,
-    /// How long things were made to happen; everything that is counted was counted within.
+    /// From when things began to happen until the last of it was read; everything that is counted was counted within.
     pub(crate) seconds: f64,
     /// Commands that were done, the back office's included.
     pub(crate) commands: u64,

@@ -59,6 +59,11 @@ impl Scenario {
         matches!(self, Self::Commands(_) | Self::Fanout(fanout::Fanout { saturate: true }))
     }
 
+    /// Some sessions are cut or slow on purpose, and have more to read at the end than others.
+    pub(crate) fn has_stragglers(&self) -> bool {
+        matches!(self, Self::Storm(_) | Self::Flaky(_) | Self::Slow(_) | Self::Cluster(_))
+    }
+
     pub(crate) fn size(&self) -> Size {
         match self {
             Self::Idle(_) => idle::SIZE,

@@ -52,7 +52,7 @@ impl Revoke {
         let ((), churned) = tokio::join!(day::work(stage, &mix), churns);
         churned?;
         stage.figure("revocations", f64::from(late.revocations.get()));
-        stage.figure("revocations_with_a_frame_read_after_the_answer", f64::from(late.read_after.get()));
+        stage.figure("frame_after_the_answer_revocations", f64::from(late.read_after.get()));
         Ok(())
     }
 }

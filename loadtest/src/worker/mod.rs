@@ -82,7 +82,7 @@ async fn steps(mut work: Work, lines: &mut Lines<BufReader<Stdin>>) -> anyhow::R
         let step: Step = serde_json::from_str(&line).context("a step that cannot be read")?;
         match step {
             Step::SetUp => work.set_up().await?,
-            Step::Connect { json } => work.connect(json).await?,
+            Step::Connect { which } => work.connect(which).await?,
             Step::Begin => work.begin().await?,
             Step::Play => work.play().await?,
             Step::Check => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use futures::{StreamExt, TryStreamExt, stream};
+use rotunda_protocol::codec::Codec;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::books::Books;
@@ -15,7 +16,7 @@ use crate::clock::Nanos;
 use crate::load::setup;
 use crate::load::stage::Stage;
 use crate::plan::Plan;
-use crate::wire::{Packed, Tally};
+use crate::wire::{Packed, Tally, Which};
 
 /// How often a state is looked at that is waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -50,10 +51,16 @@ impl Work {
             .await
     }
 
-    /// Connects the sessions that speak one of the codecs.
-    pub(super) async fn connect(&self, json: bool) -> anyhow::Result<()> {
-        let speaks = |session: &&Rc<Session>| session.codec.subprotocol().ends_with("json") == json;
-        let these: Vec<_> = self.stage.sessions.iter().filter(speaks).collect();
+    /// Connects some of the sessions.
+    pub(super) async fn connect(&self, which: Which) -> anyhow::Result<()> {
+        let mut these: Vec<Rc<Session>> = Vec::new();
+        for organization in &self.stage.organizations {
+            let sessions = organization.sessions.borrow();
+            let is_one = |(number, session): &(usize, &Rc<Session>)| {
+                Which::of(*number, session.codec == Codec::Json) == which
+            };
+            these.extend(sessions.iter().enumerate().filter(is_one).map(|(_, session)| Rc::clone(session)));
+        }
         self.stage.world.heard_at.set(Nanos::now());
         for session in &these {
             session.order(Order::Come);
