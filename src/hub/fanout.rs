@@ -7,7 +7,6 @@ use std::iter::Sum;
 use std::ops::AddAssign;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rotunda_protocol::close::CloseCode;
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::frame::{Cursor, ServerFrame};
@@ -174,8 +173,8 @@ pub(super) struct Shared {
     frame: ServerFrame,
     seq: Option<Seq>,
     about: About,
-    json: OnceCell<Bytes>,
-    message_pack: OnceCell<Bytes>,
+    json: OnceCell<Arc<QueuedFrame>>,
+    message_pack: OnceCell<Arc<QueuedFrame>>,
 }
 
 impl Shared {
@@ -190,12 +189,16 @@ impl Shared {
         Self::new(push, None, None, about.map_or(About::Anyone, About::Conversation))
     }
 
-    fn queued(&self, codec: Codec) -> QueuedFrame {
+    fn queued(&self, codec: Codec) -> Arc<QueuedFrame> {
         let cell = match codec {
             Codec::Json => &self.json,
             Codec::MessagePack => &self.message_pack,
         };
-        let bytes = cell.get_or_init(|| wire::encode(codec, &self.frame)).clone();
-        QueuedFrame { bytes, seq: self.seq, about: self.about.clone() }
+        let encode = || QueuedFrame {
+            bytes: wire::encode(codec, &self.frame),
+            seq: self.seq,
+            about: self.about.clone(),
+        };
+        cell.get_or_init(|| encode().into()).clone()
     }
 }

@@ -48,10 +48,10 @@ pub enum About {
     Reading,
 }
 
-/// A frame, encoded with its WebSocket header.
+/// A frame, encoded with its WebSocket header. A push is shared by all who get it.
 #[derive(Debug, Clone)]
 pub struct QueuedFrame {
-    /// The bytes, shared by all who get the frame. Never empty.
+    /// The bytes. Never empty.
     pub bytes: Bytes,
     /// The position it tells of; none for what is fleeting, and for answers. One event may make several
     /// pushes, all with its position.
@@ -121,8 +121,8 @@ impl SendQueue {
 
     /// Room: a push. Appended while there is room; otherwise the queue is behind from here on. True if it was this
     /// push that did not fit.
-    pub fn push(&self, frame: QueuedFrame) -> bool {
-        self.change(|inner| inner.push(frame))
+    pub fn push(&self, frame: impl Into<Arc<QueuedFrame>>) -> bool {
+        self.change(|inner| inner.push(frame.into()))
     }
 
     /// Room: the subject's access narrows at `seq`. Nothing that `visible` denies leaves any more; it is asked
@@ -142,7 +142,7 @@ impl SendQueue {
     /// Hub: an answer. Never dropped: their number is bounded by the commands and questions in flight.
     /// Refused if access narrowed after `as_of`; an answer that read nothing passes none.
     pub fn answer(&self, frame: QueuedFrame, as_of: Option<Seq>) -> Result<(), Narrowed> {
-        self.change(|inner| inner.answer(frame, as_of))
+        self.change(|inner| inner.answer(frame.into(), as_of))
     }
 
     /// Hub: a catch-up (or the welcome) is about to be made from a snapshot taken after this call. Pushes that come

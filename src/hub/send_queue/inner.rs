@@ -9,7 +9,7 @@ use rotunda_protocol::close::CloseCode;
 use rotunda_protocol::refusal::Refusal;
 use tokio::time::Instant;
 
-use super::lane::{Kind, Lane, Waiting};
+use super::lane::{Kind, Lane, Waiting, harmless};
 use super::{About, Narrowed, Next, QueuedFrame};
 use crate::domain::event::Seq;
 use crate::hub::lease::Lease;
@@ -101,7 +101,7 @@ impl Inner {
         }
     }
 
-    pub(super) fn push(&mut self, frame: QueuedFrame) -> bool {
+    pub(super) fn push(&mut self, frame: Arc<QueuedFrame>) -> bool {
         let taken = matches!(self.state, State::Live | State::CatchingUp { overflowed: false });
         if self.stage != Stage::Open || !taken {
             return false;
@@ -115,7 +115,7 @@ impl Inner {
         overflows
     }
 
-    pub(super) fn answer(&mut self, frame: QueuedFrame, as_of: Option<Seq>) -> Result<(), Narrowed> {
+    pub(super) fn answer(&mut self, frame: Arc<QueuedFrame>, as_of: Option<Seq>) -> Result<(), Narrowed> {
         if as_of.is_some_and(|as_of| self.narrowed_at > as_of) {
             return Err(Narrowed);
         }
@@ -148,7 +148,7 @@ impl Inner {
             .retain(|waiting| waiting.kind != Kind::Push || waiting.frame.seq.is_none_or(|seq| seq > as_of));
         self.catch_ups += u32::from(self.written.is_some());
         frame.seq = Some(as_of);
-        self.lane.insert_catch_up(frame);
+        self.lane.insert_catch_up(frame.into());
         Ok(())
     }
 
@@ -233,7 +233,7 @@ impl Inner {
         }
         self.stage = Stage::Farewell;
         self.lane.retain(|_| false);
-        self.lane.append(Kind::Control, QueuedFrame { bytes, seq: None, about: About::Anyone });
+        self.lane.append(Kind::Control, harmless(bytes));
     }
 
     pub(super) fn control(&mut self, bytes: Bytes) {
@@ -264,8 +264,7 @@ impl Inner {
 
     /// This many bytes have left.
     pub(super) fn advance(&mut self, bytes: usize) {
-        let mut left = bytes;
-        while let Some(Waiting { kind, frame }) = self.lane.advance(&mut left) {
+        for Waiting { kind, frame } in self.lane.advance(bytes) {
             match kind {
                 Kind::Push => {
                     self.written = self.written.max(frame.seq.map(|seq| Seq(seq.0.saturating_sub(1))));
@@ -279,6 +278,7 @@ impl Inner {
                 Kind::Answer | Kind::Control | Kind::Notice => {}
             }
         }
+        self.lane.give_back();
     }
 
     pub(super) fn next(&mut self) -> Next {

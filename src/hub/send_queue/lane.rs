@@ -1,10 +1,11 @@
 //! The frames of a send queue in their order, the first of them perhaps written in part, and their sums.
 
-use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::mem;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::{About, QueuedFrame};
 
@@ -26,7 +27,7 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) kind: Kind,
-    pub(super) frame: QueuedFrame,
+    pub(super) frame: Arc<QueuedFrame>,
 }
 
 impl Waiting {
@@ -42,7 +43,8 @@ impl Waiting {
 
 #[derive(Debug, Default)]
 pub(super) struct Lane {
-    waiting: VecDeque<Waiting>,
+    /// Mostly there is one at a time, and then nothing is allocated for it.
+    waiting: SmallVec<[Waiting; 1]>,
     /// Bytes of the first waiting frame that have left. Above 0, the frame must be finished or the connection cut.
     front_written: usize,
     /// Bytes of all waiting pushes.
@@ -71,7 +73,7 @@ impl Lane {
 
     /// The frame that is written in part.
     pub(super) fn partial(&self) -> Option<&Waiting> {
-        self.waiting.front().filter(|_| self.front_written > 0)
+        self.waiting.first().filter(|_| self.front_written > 0)
     }
 
     pub(super) fn any(&self, is: impl Fn(&Waiting) -> bool) -> bool {
@@ -96,26 +98,24 @@ impl Lane {
         let boundary = self.boundary();
         let mut unwritten = self.waiting.iter_mut().skip(boundary);
         match unwritten.find(|waiting| waiting.kind == Kind::Notice) {
-            Some(waiting) => waiting.frame.bytes = bytes,
-            None => {
-                self.insert_harmless(Kind::Notice, QueuedFrame { bytes, seq: None, about: About::Anyone });
-            }
+            Some(waiting) => waiting.frame = harmless(bytes),
+            None => self.insert_harmless(Kind::Notice, harmless(bytes)),
         }
     }
 
     /// A frame that shows nothing of what the hub knows, before all that do.
-    pub(super) fn insert_harmless(&mut self, kind: Kind, frame: QueuedFrame) {
+    pub(super) fn insert_harmless(&mut self, kind: Kind, frame: Arc<QueuedFrame>) {
         let place = self.boundary();
         let before = self.waiting.iter().skip(place).take_while(|waiting| waiting.is_harmless()).count();
         self.insert(place + before, kind, frame);
     }
 
-    pub(super) fn append(&mut self, kind: Kind, frame: QueuedFrame) {
+    pub(super) fn append(&mut self, kind: Kind, frame: Arc<QueuedFrame>) {
         self.insert(self.waiting.len(), kind, frame);
     }
 
     /// Before all pushes and answers, but behind a catch-up that is not written yet: it may be the welcome.
-    pub(super) fn insert_catch_up(&mut self, frame: QueuedFrame) {
+    pub(super) fn insert_catch_up(&mut self, frame: Arc<QueuedFrame>) {
         let place = self.urgent();
         let before = self.waiting.iter().skip(place).take_while(|next| next.kind == Kind::CatchUp).count();
         self.insert(place + before, Kind::CatchUp, frame);
@@ -125,8 +125,8 @@ impl Lane {
     pub(super) fn set_control(&mut self, bytes: Bytes) {
         let place = self.boundary();
         match self.waiting.get_mut(place).filter(|next| next.kind == Kind::Control) {
-            Some(next) => next.frame.bytes = bytes,
-            None => self.insert(place, Kind::Control, QueuedFrame { bytes, seq: None, about: About::Anyone }),
+            Some(next) => next.frame = harmless(bytes),
+            None => self.insert(place, Kind::Control, harmless(bytes)),
         }
     }
 
@@ -156,26 +156,31 @@ impl Lane {
         filled
     }
 
-    /// Takes the first frame out if it has left with these bytes, and leaves those that were not its own.
-    pub(super) fn advance(&mut self, bytes: &mut usize) -> Option<Waiting> {
-        let left = self.waiting.front()?.frame.bytes.len() - self.front_written;
-        if *bytes < left {
-            self.front_written += mem::take(bytes);
-            return None;
+    /// Takes out the frames that have left with these bytes. Memory is given back by [`Lane::give_back`].
+    pub(super) fn advance(&mut self, bytes: usize) -> impl Iterator<Item = Waiting> {
+        self.front_written += bytes;
+        let mut gone = 0;
+        for Waiting { kind, frame } in &self.waiting {
+            let Some(behind) = self.front_written.checked_sub(frame.bytes.len()) else { break };
+            self.front_written = behind;
+            match kind {
+                Kind::Push => self.push_bytes -= frame.bytes.len(),
+                Kind::Answer => self.answers -= 1,
+                Kind::CatchUp | Kind::Control | Kind::Notice => {}
+            }
+            gone += 1;
         }
-        *bytes -= left;
-        self.front_written = 0;
-        let gone = self.waiting.pop_front()?;
-        match gone.kind {
-            Kind::Push => self.push_bytes -= gone.frame.bytes.len(),
-            Kind::Answer => self.answers -= 1,
-            Kind::CatchUp | Kind::Control | Kind::Notice => {}
-        }
-        self.give_back();
-        Some(gone)
+        self.waiting.drain(..gone)
     }
 
-    fn insert(&mut self, place: usize, kind: Kind, frame: QueuedFrame) {
+    /// An idle session must cost nothing here.
+    pub(super) fn give_back(&mut self) {
+        if self.waiting.is_empty() {
+            self.waiting = SmallVec::new();
+        }
+    }
+
+    fn insert(&mut self, place: usize, kind: Kind, frame: Arc<QueuedFrame>) {
         debug_assert!(!frame.bytes.is_empty(), "an empty frame would never be written");
         match kind {
             Kind::Push => self.push_bytes += frame.bytes.len(),
@@ -190,13 +195,6 @@ impl Lane {
         usize::from(self.front_written > 0)
     }
 
-    /// An idle session must cost nothing here.
-    fn give_back(&mut self) {
-        if self.waiting.is_empty() {
-            self.waiting = VecDeque::new();
-        }
-    }
-
     #[cfg(test)]
     pub(super) fn unwritten(&self) -> impl Iterator<Item = &Waiting> {
         self.waiting.iter().skip(self.boundary())
@@ -209,9 +207,14 @@ impl Lane {
         assert!(pushes().filter_map(|push| push.frame.seq).is_sorted());
         let answers = self.waiting.iter().filter(|waiting| waiting.kind == Kind::Answer).count();
         assert_eq!(self.answers as usize, answers);
-        match self.waiting.front() {
+        match self.waiting.first() {
             Some(front) => assert!(self.front_written < front.frame.bytes.len()),
-            None => assert_eq!((self.front_written, self.waiting.capacity()), (0, 0)),
+            None => assert_eq!((self.front_written, self.waiting.spilled()), (0, false)),
         }
     }
+}
+
+/// A frame that shows nothing of what the hub knows.
+pub(super) fn harmless(bytes: Bytes) -> Arc<QueuedFrame> {
+    Arc::new(QueuedFrame { bytes, seq: None, about: About::Anyone })
 }
