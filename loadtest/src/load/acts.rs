@@ -22,8 +22,9 @@ use crate::practice::teammate;
 const LOOKS: usize = 8;
 /// Patients who have never written before, among all who write.
 const NEW_PATIENTS: f64 = 0.05;
-/// How long somebody is away, on average: a tunnel, a lift.
-const AWAY: Duration = Duration::from_secs(4);
+/// How long somebody is away, on average, and at most: a tunnel, a lift.
+const AWAY: Duration = Duration::from_secs(3);
+const AWAY_MAX: Duration = Duration::from_secs(6);
 /// Of those who go, some go home: their app has forgotten everything when they come back.
 const GO_HOME: f64 = 0.2;
 /// Of those who open or read something, some try what they may not see.
@@ -60,7 +61,7 @@ impl Stage {
             }
             Act::Away => {
                 let forget = self.world.happens(GO_HOME);
-                session.order(Order::Cut { away: self.world.around(AWAY), forget });
+                session.order(Order::Cut { away: self.world.around(AWAY).min(AWAY_MAX), forget });
             }
         }
     }
