@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The runs behind docs/CAPACITY.md: `make capacity` makes them all and prints what the page says. About half an hour, on a
+# The runs behind docs/CAPACITY.md: `make capacity` makes them all and prints what the page says. About twelve minutes, on a
 # machine that does nothing else. Reports are left in the folder that is given, or in capacity-reports.
 set -euo pipefail
 
@@ -29,33 +29,33 @@ series() {
 
 # What one node holds.
 run idle idle --spawn --sessions 15000
-run fanout fanout --spawn --pin --seconds 15
-run saturated fanout --saturate --spawn --pin --seconds 10
-run commands commands --spawn --seconds 20
-run day day --spawn --sessions 5000 --rate 500 --seconds 30
-run storm storm --spawn --sessions 5000 --seconds 20
-run revoke revoke --spawn --seconds 30
-run cluster cluster --spawn-cluster 3
+run fanout fanout --spawn --pin --seconds 12
+run saturated fanout --saturate --spawn --pin --seconds 8
+run commands commands --spawn --seconds 10
+run day day --spawn --sessions 2000 --seconds 30
+run storm storm --spawn --sessions 5000 --seconds 10
+run revoke revoke --spawn --seconds 15
+run cluster cluster --spawn-cluster 3 --seconds 30
 
-# Sessions: as many organizations as it takes, the same work for each session.
+# Sessions: as many practices as it takes, the same work for each session.
 for size in 100 1000 10000; do
-    run "sessions-$size" day --spawn --sessions "$size" --rate "$((size / 20))" --seconds 20
+    run "sessions-$size" day --spawn --sessions "$size" --rate "$((size / 20))" --seconds 10
 done
 # Recipients of one message.
 for size in 10 100 1000; do
-    run "recipients-$size" fanout --spawn --pin --sessions "$size" --rate 20 --seconds 15
+    run "recipients-$size" fanout --spawn --pin --sessions "$size" --rate 20 --seconds 8
 done
 # Organizations: the same sessions and the same work in more of them.
 for size in 10 100 1000; do
-    run "organizations-$size" day --spawn --sessions 2000 --organizations "$size" --rate 100 --seconds 20
+    run "organizations-$size" day --spawn --sessions 2000 --organizations "$size" --rate 100 --seconds 10
 done
 # Conversations of one organization.
 for size in 100 1000 10000; do
-    run "conversations-$size" day --spawn --sessions 40 --organizations 1 --conversations "$size" --rate 50 --seconds 20
+    run "conversations-$size" day --spawn --sessions 40 --organizations 1 --conversations "$size" --rate 50 --seconds 10
 done
 # Rate.
 for size in 10 100 1000; do
-    run "rate-$size" day --spawn --sessions 1000 --organizations 100 --rate "$size" --seconds 20
+    run "rate-$size" day --spawn --sessions 1000 --organizations 100 --rate "$size" --seconds 10
 done
 
 series sessions 100 1000 10000
