@@ -47,7 +47,7 @@ impl Session {
         let after = RowKey { activity_at: row.activity_at + 1, conversation: row.id.clone() };
         let ask = Ask::List { mailbox: row.mailbox.clone(), endpoint: None, after: Some(after), limit: 1 };
         self.held.borrow_mut().lists_due += 1;
-        self.ask_now(ask, What::Mark(place), line).await;
+        self.ask_now(ask, What::Mark(place, row.rev), line).await;
     }
 
     async fn ask_now(&self, ask: Ask, what: What, line: &mut Line) {
@@ -83,16 +83,18 @@ impl Session {
                 self.question_refused(answer);
                 self.ask_now(page(mailbox.clone(), None), What::Shown(mailbox), line).await;
             }
-            (What::Mark(place), answer) => {
+            (What::Mark(place, rev), answer) => {
                 self.held.borrow_mut().lists_due -= 1;
                 if let Answer::Told(told) = answer {
                     self.take_told(told);
                 }
                 self.question_refused(answer);
-                // It has moved meanwhile, and was pushed without a mark once more.
+                // It has moved meanwhile, and was pushed without a mark once more; or what one may see has changed.
+                let refused = matches!(answer, Answer::Refused(_));
                 let held = &mut *self.held.borrow_mut();
-                let missing =
-                    held.picture.rows.contains_key(&place) && !held.picture.marks.contains_key(&place);
+                let again =
+                    held.picture.rows.get(&place).is_some_and(|version| refused || version.row.rev > rev);
+                let missing = again && !held.picture.marks.contains_key(&place);
                 held.picture.unmarked.extend(missing.then_some(place));
             }
             (What::Fresh { mailbox, mut rows, to }, Answer::Told(told @ Told::List { rows: more, next })) => {

@@ -58,8 +58,8 @@ pub(crate) enum What {
     Fresh { mailbox: Mailbox, rows: Vec<(Place, u64, Mark)>, to: oneshot::Sender<Vec<(Place, u64, Mark)>> },
     /// A conversation that is opened.
     Open(Place),
-    /// The mark of a row that was pushed without one.
-    Mark(Place),
+    /// The mark of a row that was pushed without one, by the row's `rev`.
+    Mark(Place, u64),
     /// How many there are.
     Counts(oneshot::Sender<u64>),
 }
