@@ -48,7 +48,7 @@ pub(super) fn audience(to: &Audience, push: &Push) -> Option<Audience> {
     (hides && switched::is_due(switched::Fault::Leak)).then_some(Audience::Everyone)
 }
 
-/// How many times a session is told a push of the log.
+/// How many times a session is told a push.
 #[cfg(debug_assertions)]
 pub(super) fn times() -> usize {
     match (switched::is_due(switched::Fault::Lose), switched::is_due(switched::Fault::Duplicate)) {

@@ -24,6 +24,14 @@ const TRIED_EVERY: Duration = Duration::from_millis(100);
 
 type Sender = SendRequest<Full<Bytes>>;
 
+/// What is asked, as often as it takes.
+struct Asked<'a> {
+    method: &'a Method,
+    path: &'a str,
+    key: &'a str,
+    body: Bytes,
+}
+
 /// The door.
 pub(crate) struct BackOffice {
     addresses: Vec<SocketAddr>,
@@ -55,9 +63,9 @@ impl BackOffice {
     ) -> anyhow::Result<(StatusCode, Bytes)> {
         let _turn = self.turns.acquire().await.context("the door is closed")?;
         let began = tokio::time::Instant::now();
+        let asked = Asked { method: &method, path, key, body };
         loop {
-            let asked = self.ask_once(method.clone(), path, key, body.clone());
-            let error = match timeout(ANSWERED_WITHIN, asked).await {
+            let error = match timeout(ANSWERED_WITHIN, self.ask_once(&asked)).await {
                 Ok(Ok((status, _))) if status.is_server_error() => format!("{status}"),
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => format!("{error:#}"),
@@ -75,26 +83,20 @@ impl BackOffice {
         self.turns.available_permits() == AT_ONCE
     }
 
-    async fn ask_once(
-        &self,
-        method: Method,
-        path: &str,
-        key: &str,
-        body: Bytes,
-    ) -> anyhow::Result<(StatusCode, Bytes)> {
+    async fn ask_once(&self, asked: &Asked<'_>) -> anyhow::Result<(StatusCode, Bytes)> {
         let idle = self.idle.borrow_mut().pop();
         let (to, mut sender) = match idle {
             Some((to, sender)) if sender.is_ready() => (to, sender),
             _ => self.connect().await?,
         };
         let request = Request::builder()
-            .method(method)
-            .uri(path)
+            .method(asked.method)
+            .uri(asked.path)
             .header("host", to.to_string())
             .header("authorization", format!("Bearer {}", self.token))
-            .header("idempotency-key", key)
+            .header("idempotency-key", asked.key)
             .header("content-type", "application/json")
-            .body(Full::new(body))?;
+            .body(Full::new(asked.body.clone()))?;
         let answer = sender.send_request(request).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();
