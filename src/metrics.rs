@@ -29,6 +29,7 @@ pub struct Metrics {
     bytes_in: Counter,
     frames_out: Counter,
     bytes_out: Counter,
+    socket_writes: Counter,
     deliveries: Counter,
     commands_done: Counter,
     commands_refused: Family<Code, Counter>,
@@ -99,6 +100,8 @@ impl Metrics {
             bytes_in: make.counter("bytes_in", "Bytes of frames received from clients"),
             frames_out: make.counter("frames_out", "Frames written to clients"),
             bytes_out: make.counter("bytes_out", "Bytes written to clients"),
+            socket_writes: make
+                .counter("socket_writes", "Writes to clients' sockets, each of one frame or several"),
             deliveries: make.counter("deliveries", "Pushes offered to sessions"),
             commands_done: make.counter("commands_done", "Commands that were done"),
             commands_refused: make
@@ -187,10 +190,11 @@ impl Metrics {
         self.bytes_in.inc_by(bytes as u64);
     }
 
-    /// Frames were written whole, and this many bytes.
+    /// With one write this many frames were written to their ends, and this many bytes.
     pub fn wrote(&self, frames: usize, bytes: usize) {
         self.frames_out.inc_by(frames as u64);
         self.bytes_out.inc_by(bytes as u64);
+        self.socket_writes.inc();
     }
 
     /// A push was offered to this many sessions.

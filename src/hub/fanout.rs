@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::iter::Sum;
+use std::mem;
 use std::ops::AddAssign;
 use std::sync::Arc;
 
@@ -12,16 +13,20 @@ use rotunda_protocol::codec::Codec;
 use rotunda_protocol::frame::{Cursor, ServerFrame};
 use rotunda_protocol::id::{SessionId, TeammateId};
 use rotunda_protocol::push::Push;
+use tokio::time::Instant;
 
 use super::fault;
 use super::registry::{Key, Member, Registry};
-use super::send_queue::{About, QueuedFrame};
+use super::send_queue::{About, Pushed, QueuedFrame, SendQueue};
 use super::wire;
 use crate::domain::access::Staff;
 use crate::domain::audience::{Audience, Effect, Subject};
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, Seq};
 use crate::domain::organization::Organization;
+
+/// Sessions that are written to in one go; then others have a turn. A write takes some microseconds.
+const BUNCH: usize = 32;
 
 /// What carrying out the effects of an event came to.
 #[derive(Default)]
@@ -100,15 +105,18 @@ pub(super) fn carry_out(registry: &Registry, committed: &Committed<'_>, effects:
 
 /// Tells an audience.
 pub(super) fn tell(registry: &Registry, to: &Audience, frame: &Shared) -> Told {
+    let due = &mut Due::default();
     match to {
-        Audience::Everyone => offer(registry.all(), frame, None),
-        Audience::These(these) => these.iter().map(|id| offer(registry.sessions_of(id), frame, None)).sum(),
+        Audience::Everyone => offer(registry.all(), frame, None, due),
+        Audience::These(these) => {
+            these.iter().map(|id| offer(registry.sessions_of(id), frame, None, due)).sum()
+        }
         Audience::Opened(conversation, staff) => {
             let at = registry.sessions_at(conversation).filter(|member| match staff {
                 Staff::Everyone => true,
                 Staff::These(these) => these.contains(&member.teammate),
             });
-            offer(at, frame, None)
+            offer(at, frame, None, due)
         }
     }
 }
@@ -120,21 +128,66 @@ pub(super) fn tell_others(
     frame: &Shared,
     but: Option<&SessionId>,
 ) -> Told {
+    let due = &mut Due::default();
     match staff {
-        Staff::Everyone => offer(registry.all(), frame, but),
-        Staff::These(these) => these.iter().map(|id| offer(registry.sessions_of(id), frame, but)).sum(),
+        Staff::Everyone => offer(registry.all(), frame, but, due),
+        Staff::These(these) => these.iter().map(|id| offer(registry.sessions_of(id), frame, but, due)).sum(),
     }
 }
 
-fn offer<'a>(members: impl Iterator<Item = &'a Member>, frame: &Shared, but: Option<&SessionId>) -> Told {
+fn offer<'a>(
+    members: impl Iterator<Item = &'a Member>,
+    frame: &Shared,
+    but: Option<&SessionId>,
+    due: &mut Due,
+) -> Told {
     let mut told = Told::default();
     for member in members.filter(|member| but != Some(&member.session)) {
         told.sessions += 1;
         for _ in 0..fault::times() {
-            told.overflows += usize::from(member.queue.push(frame.queued(member.codec)));
+            match member.queue.push(frame.queued(member.codec)) {
+                Pushed::Done => {}
+                Pushed::Due => due.add(&member.queue),
+                Pushed::Overflowed => told.overflows += 1,
+            }
         }
     }
     told
+}
+
+/// Queues that are due. They are written to in bunches, each a task: to wake every session for one write costs half as
+/// much again as the write.
+#[derive(Default)]
+struct Due {
+    bunch: Vec<Arc<SendQueue>>,
+}
+
+impl Due {
+    fn add(&mut self, queue: &Arc<SendQueue>) {
+        self.bunch.push(Arc::clone(queue));
+        if self.bunch.len() == BUNCH {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        let bunch = mem::take(&mut self.bunch);
+        tokio::spawn(async move {
+            let now = Instant::now();
+            for queue in bunch {
+                queue.write_due(now);
+            }
+        });
+    }
+}
+
+impl Drop for Due {
+    /// Nothing that is due stays behind.
+    fn drop(&mut self) {
+        if !self.bunch.is_empty() {
+            self.write();
+        }
+    }
 }
 
 /// Drops what waits for a teammate and is hidden from them now.

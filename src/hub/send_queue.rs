@@ -6,6 +6,9 @@
 //!
 //! A node whose lease has run out may not be up to date: what could show anything is held until it is.
 //!
+//! A session that rests need not be woken for a push: the queue is *due*, and whoever pushed has it written, many
+//! sessions after one another. What such a write leaves is the session's to do, and only then is it woken.
+//!
 //! A write happens with the lock held, and never blocks: so once `narrow` has returned, nothing that it
 //! denied leaves any more.
 
@@ -29,9 +32,6 @@ use self::inner::Inner;
 use super::lease::Lease;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::Seq;
-
-/// Frames joined in one vectored write. More gain nothing that is measurable, and the kernel takes at most 1,024.
-const SLICES_MAX: usize = 64;
 
 /// What a frame tells about, for deciding whether it may still be written after access has narrowed.
 #[derive(Debug, Clone)]
@@ -83,6 +83,25 @@ pub enum Next {
     Done,
 }
 
+/// What became of a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a queue that is due is not written to by itself"]
+pub enum Pushed {
+    /// Nobody has to do anything: it waits, or a catch-up will tell it.
+    Done,
+    /// It is the first that waits for a session that rests: [`SendQueue::write_due`] soon.
+    Due,
+    /// It did not fit. The queue is behind from here on.
+    Overflowed,
+}
+
+/// The writing end of a connection.
+pub trait Outlet: Send + Sync {
+    /// One vectored write, which must not block. The slices are whole frames, but for the first, of which only the end
+    /// may be left.
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+}
+
 /// What waits for one connection.
 pub struct SendQueue {
     inner: Mutex<Inner>,
@@ -119,10 +138,24 @@ impl SendQueue {
         self.lock().is_held()
     }
 
-    /// Room: a push. Appended while there is room; otherwise the queue is behind from here on. True if it was this
-    /// push that did not fit.
-    pub fn push(&self, frame: impl Into<Arc<QueuedFrame>>) -> bool {
+    /// Session: what is due may be written through this, without the session.
+    pub fn plug(&self, outlet: Arc<dyn Outlet>) {
+        self.lock().plug(outlet);
+    }
+
+    /// Session: nothing is written without the session any more, and the outlet is dropped.
+    pub fn unplug(&self) {
+        self.lock().unplug();
+    }
+
+    /// Room: a push. Appended while there is room; otherwise the queue is behind from here on.
+    pub fn push(&self, frame: impl Into<Arc<QueuedFrame>>) -> Pushed {
         self.change(|inner| inner.push(frame.into()))
+    }
+
+    /// Room: the write that a push left due, unless the session has made it. It does not block.
+    pub fn write_due(&self, now: Instant) {
+        self.change(|inner| inner.write_due(now));
     }
 
     /// Room: the subject's access narrows at `seq`. Nothing that `visible` denies leaves any more; it is asked
@@ -183,29 +216,31 @@ impl SendQueue {
     }
 
     /// Session: one vectored write of what is queued, which must not block, and what to do then.
-    pub fn write(&self, write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<Next> {
+    pub fn write(
+        &self,
+        now: Instant,
+        write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Next> {
         let mut inner = self.lock();
-        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-        let filled = inner.slices(&mut slices);
-        if filled > 0 {
-            match write(&slices[..filled]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(bytes) => inner.advance(bytes),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    inner.blocked();
-                    return Ok(Next::Blocked);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        match inner.write(now, write) {
+            Ok(()) => Ok(inner.next()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                inner.blocked();
+                Ok(Next::Blocked)
             }
+            Err(error) => Err(error),
         }
-        Ok(inner.next())
     }
 
     /// Session: ready when a write has something to do after it said that it was idle, or when the session is to end
     /// after it said that it was blocked.
     pub fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
         self.lock().poll_ready(context)
+    }
+
+    /// Session: when something last left; at first, when the queue was made.
+    pub fn wrote_at(&self) -> Instant {
+        self.lock().wrote_at()
     }
 
     /// Session: since when the peer has kept a catch-up or the end from getting through; none if nothing is stuck.

@@ -2,7 +2,7 @@
 //! done next.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use rotunda_protocol::close::CloseCode;
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::frame::{Answer, Ref, ServerFrame};
 use rotunda_protocol::refusal::Refusal;
-use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Sleep, timeout};
 
+use super::connection::Connection;
 use super::live::Admitted;
 use super::socket::{Received, Socket};
 use super::{End, Sessions, Upgraded, goodbye};
@@ -46,8 +46,6 @@ pub(super) struct Line {
     pub(super) sessions: Arc<Sessions>,
     pub(super) queue: Arc<SendQueue>,
     pub(super) codec: Codec,
-    /// When something was last written.
-    pub(super) wrote_at: Instant,
     /// When the peer last gave a sign: something came, or it took something after it had taken nothing.
     pub(super) heard_at: Instant,
     socket: Socket,
@@ -67,16 +65,16 @@ impl Line {
         let limits = &sessions.limits;
         let queue = Arc::new(SendQueue::new(limits.queue_bytes_max));
         admitted.reach(&queue);
-        let now = Instant::now();
+        let connection = Arc::new(Connection::new(stream, &sessions.metrics));
+        queue.plug(connection.clone());
         let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(at_least_one(limits.frames_per_second))
             .allow_burst(at_least_one(limits.frames_burst));
         Self {
             queue,
             codec,
-            wrote_at: now,
-            heard_at: now,
-            socket: Socket::new(stream, read, limits),
+            heard_at: Instant::now(),
+            socket: Socket::new(connection, read, limits),
             quota: RateLimiter::direct(quota),
             blocked: false,
             inbound_first: true,
@@ -126,18 +124,15 @@ impl Line {
     /// Writes what is queued, as far as the socket takes it.
     pub(super) fn write(&mut self) -> io::Result<Next> {
         for _ in 0..WRITES_MAX {
-            let mut wrote = None;
-            let next = self.queue.write(|slices| {
-                let bytes = self.socket.stream.try_write_vectored(slices)?;
-                wrote = Some((ended(slices, bytes), bytes));
+            let mut wrote = false;
+            let now = Instant::now();
+            let next = self.queue.write(now, |slices| {
+                let bytes = self.socket.connection.try_write(slices)?;
+                wrote = true;
                 Ok(bytes)
             })?;
-            if let Some((frames, bytes)) = wrote {
-                self.sessions.metrics.wrote(frames, bytes);
-                self.wrote_at = Instant::now();
-                if self.blocked {
-                    self.heard_at = self.wrote_at;
-                }
+            if wrote && self.blocked {
+                self.heard_at = now;
             }
             self.blocked = next == Next::Blocked;
             if next != Next::More {
@@ -228,7 +223,7 @@ impl Line {
                 Ok(Next::Cut(_) | Next::End(_) | Next::CatchUp | Next::Idle) | Err(_) => return,
             }
         }
-        if matches!(end, End::Broken(_)) && self.socket.stream.shutdown().await.is_err() {
+        if matches!(end, End::Broken(_)) && self.socket.connection.end_writing().is_err() {
             return;
         }
         while !matches!(end, End::Peer) && !self.peer_has_gone(end) {
@@ -252,25 +247,9 @@ impl Line {
     }
 }
 
-/// How many of the slices, each the end of a frame, have left with these bytes.
-fn ended(slices: &[IoSlice<'_>], mut bytes: usize) -> usize {
-    let left = |slice: &&IoSlice<'_>| {
-        let after = bytes.checked_sub(slice.len());
-        bytes = after.unwrap_or(0);
-        after.is_some()
-    };
-    slices.iter().take_while(left).count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_frame_has_left_with_its_last_byte() {
-        let slices = [IoSlice::new(b"abc"), IoSlice::new(b"de"), IoSlice::new(b"f")];
-        for (bytes, frames) in [(0, 0), (2, 0), (3, 1), (4, 1), (5, 2), (6, 3)] {
-            assert_eq!(ended(&slices, bytes), frames, "{bytes} bytes");
-        }
+impl Drop for Line {
+    /// The socket closes with the session, though the queue may be known for a little longer.
+    fn drop(&mut self) {
+        self.queue.unplug();
     }
 }

@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn next(queue: &SendQueue) -> Next {
-        queue.write(|_| panic!("nothing is queued")).unwrap()
+        queue.write(Instant::now(), |_| panic!("nothing is queued")).unwrap()
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod id;
 pub mod live;
 pub mod token;
 
+mod connection;
 mod goodbye;
 mod inbound;
 mod line;

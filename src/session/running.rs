@@ -188,7 +188,7 @@ impl<C: Counterpart> Running<C> {
             return Err(End::Code(CloseCode::Behind));
         }
         // While something waits for the socket, a beat would wait behind it.
-        if now >= self.line.wrote_at + limits.heartbeat && (held || self.line.queue.bytes() == 0) {
+        if now >= self.line.queue.wrote_at() + limits.heartbeat && (held || self.line.queue.bytes() == 0) {
             self.line.send(wire::beat(self.line.codec));
         }
         Ok(())
@@ -197,7 +197,7 @@ impl<C: Counterpart> Running<C> {
     /// When the clock has something to do next, as far as is known now. It looks again at least once a heartbeat.
     fn due(&self) -> Instant {
         let (now, limits) = (Instant::now(), &self.line.sessions.limits);
-        let beat = self.line.wrote_at + limits.heartbeat;
+        let beat = self.line.queue.wrote_at() + limits.heartbeat;
         // What the node holds back is looked at again when it lets go.
         let stuck = self.line.queue.stuck_since().filter(|_| !self.line.queue.is_held());
         let stuck = stuck.map(|since| since + limits.behind_max);

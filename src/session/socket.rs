@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::connection::Connection;
 use crate::limits::Limits;
 
 /// Reads from the socket for one message. A message in endless fragments is not read to its end at once: it
@@ -41,7 +43,7 @@ pub(super) enum Received {
 
 /// A connection after its upgrade.
 pub(super) struct Socket {
-    pub(super) stream: TcpStream,
+    pub(super) connection: Arc<Connection>,
     context: WebSocketContext,
     control: Vec<u8>,
 }
@@ -72,7 +74,7 @@ impl Write for Half<'_> {
 
 impl Socket {
     /// A socket of which some bytes were read already, together with the request for the upgrade.
-    pub(super) fn new(stream: TcpStream, read: Vec<u8>, limits: &Limits) -> Self {
+    pub(super) fn new(connection: Arc<Connection>, read: Vec<u8>, limits: &Limits) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(limits.read_buffer_bytes)
             .write_buffer_size(0)
@@ -80,12 +82,13 @@ impl Socket {
             .max_message_size(Some(limits.frame_bytes_max))
             .max_frame_size(Some(limits.frame_bytes_max));
         let context = WebSocketContext::from_partially_read(read, Role::Server, Some(config));
-        Self { stream, context, control: Vec::new() }
+        Self { connection, context, control: Vec::new() }
     }
 
     /// The next thing that came, without waiting.
     pub(super) fn read(&mut self) -> Received {
-        let mut half = Half { stream: &self.stream, control: &mut self.control, reads_left: READS_MAX };
+        let mut half =
+            Half { stream: &self.connection.stream, control: &mut self.control, reads_left: READS_MAX };
         match self.context.read(&mut half) {
             Ok(Message::Text(text)) => Received::Message(Codec::Json, text.into()),
             Ok(Message::Binary(bytes)) => Received::Message(Codec::MessagePack, bytes),
@@ -116,7 +119,7 @@ impl Socket {
     /// The close frame with the code's number and name. From here on the peer's close is its agreement.
     pub(super) fn close(&mut self, code: CloseCode) -> Bytes {
         let frame = CloseFrame { code: code.number().into(), reason: Utf8Bytes::from_static(code.name()) };
-        let mut half = Half { stream: &self.stream, control: &mut self.control, reads_left: 0 };
+        let mut half = Half { stream: &self.connection.stream, control: &mut self.control, reads_left: 0 };
         if let Err(error) = self.context.close(&mut half, Some(frame)) {
             tracing::trace!(%error, "close after close");
         }
@@ -127,7 +130,7 @@ impl Socket {
     pub(super) fn discard(&self) -> bool {
         let mut bytes = [0; 1024];
         for _ in 0..READS_MAX {
-            match self.stream.try_read(&mut bytes) {
+            match self.connection.stream.try_read(&mut bytes) {
                 Ok(0) => return true,
                 Ok(_) => {}
                 Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
@@ -138,11 +141,11 @@ impl Socket {
 
     pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         // An error is found by the read that follows.
-        self.stream.poll_read_ready(context).map(drop)
+        self.connection.stream.poll_read_ready(context).map(drop)
     }
 
     pub(super) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.stream.poll_write_ready(context).map(drop)
+        self.connection.stream.poll_write_ready(context).map(drop)
     }
 }
 

@@ -24,7 +24,7 @@ use super::running::{self, Counterpart};
 use super::*;
 use crate::clock;
 use crate::domain::event::Seq;
-use crate::hub::send_queue::{About, Permit, QueuedFrame, SendQueue};
+use crate::hub::send_queue::{About, Permit, Pushed, QueuedFrame, SendQueue};
 use crate::hub::wire;
 use crate::metrics::Metrics;
 
@@ -51,6 +51,13 @@ impl Fake {
         let (r#ref, permit) = self.held.lock().unwrap().remove(0);
         self.answer(r#ref);
         drop(permit);
+    }
+
+    /// As fan-out tells it.
+    fn tell(&self, frame: QueuedFrame) {
+        if self.queue.push(frame) == Pushed::Due {
+            self.queue.write_due(Instant::now());
+        }
     }
 
     fn catch_up(&self, bytes: Bytes, as_of: u64) {
@@ -233,7 +240,7 @@ async fn a_client_that_stops_reading_is_behind_and_gets_a_catch_up_when_it_reads
     let mut seq = 1;
     while session.hub.queue.stuck_since().is_none() {
         seq += 1;
-        session.hub.queue.push(push(200_000, seq));
+        session.hub.tell(push(200_000, seq));
         assert!(session.hub.queue.bytes() <= 1 << 20);
         tokio::task::yield_now().await;
     }
@@ -263,7 +270,7 @@ async fn a_client_that_stays_behind_is_cut_although_it_is_heard() {
     let mut seq = 1;
     while session.hub.queue.stuck_since().is_none() {
         seq += 1;
-        session.hub.queue.push(push(200_000, seq));
+        session.hub.tell(push(200_000, seq));
         tokio::task::yield_now().await;
     }
     for _ in 0..2 {

@@ -84,6 +84,7 @@ impl World {
             let codec = Codec::ALL[n % 2];
             let mut member = practice.join(teammate, codec).await.unwrap();
             member.node = n % nodes;
+            member.plugged = n % 2 == 0;
             // Every third reads from a queue so small that it often falls behind.
             member.queue_bytes = if n % 3 == 2 { 2_500 } else { 256 * 1024 };
             practice.rejoin(&mut member).await.unwrap();
@@ -244,7 +245,8 @@ impl World {
 
     async fn read(&mut self, n: usize) {
         let member = &mut self.members[n];
-        for frame in member.read().await {
+        let frames = member.read().await;
+        for frame in frames.into_iter().skip(member.early) {
             self.model.check(&member.teammate, &frame);
         }
     }

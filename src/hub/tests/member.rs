@@ -2,8 +2,9 @@
 //! fresh list shows.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::sync::Arc;
+use std::io::{self, IoSlice};
+use std::mem;
+use std::sync::{Arc, Mutex};
 
 use rotunda_protocol::ask::{Ask, Told};
 use rotunda_protocol::codec::Codec;
@@ -16,10 +17,12 @@ use rotunda_protocol::item::Item;
 use rotunda_protocol::principal::{Mailbox, Principal};
 use rotunda_protocol::push::{Access, CatchUp, ConversationPresence, Marked, Push};
 use rotunda_protocol::refusal::Refusal;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 
 use crate::hub::Seat;
-use crate::hub::send_queue::{Next, SendQueue};
+use crate::hub::send_queue::{Next, Outlet, SendQueue};
 
 /// What a client knows of the organization besides conversations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,6 +57,33 @@ impl Directory {
     }
 }
 
+/// Bytes that the client's end of a socket takes before it has read some.
+const UNREAD_MAX: usize = 2_000;
+
+/// A socket that takes little while nobody reads.
+#[derive(Default)]
+pub(super) struct Socket {
+    unread: Mutex<Vec<u8>>,
+    came: Notify,
+}
+
+impl Socket {
+    fn take(&self) -> Vec<u8> {
+        mem::take(&mut self.unread.lock().unwrap())
+    }
+}
+
+impl Outlet for Socket {
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut unread = self.unread.lock().unwrap();
+        let whole: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+        let length = whole.len().min(UNREAD_MAX - unread.len());
+        unread.extend_from_slice(&whole[..length]);
+        self.came.notify_one();
+        if length == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(length) }
+    }
+}
+
 /// One teammate's client.
 pub(super) struct Member {
     pub(super) teammate: TeammateId,
@@ -61,6 +91,8 @@ pub(super) struct Member {
     /// The node it connects to.
     pub(super) node: usize,
     pub(super) queue_bytes: usize,
+    /// While it rests, what comes is written to its socket.
+    pub(super) plugged: bool,
     pub(super) cursor: Option<Cursor>,
     pub(super) open: BTreeSet<ConversationId>,
     pub(super) rows: BTreeMap<ConversationId, Conversation>,
@@ -79,6 +111,9 @@ pub(super) struct Member {
     /// It was told to go, or cut off.
     pub(super) ended: bool,
     session: Option<(Seat, Arc<SendQueue>)>,
+    socket: Arc<Socket>,
+    /// Frames of the last read that had left before it: what they tell was so then.
+    pub(super) early: usize,
     bytes: Vec<u8>,
     refs: u64,
 }
@@ -90,6 +125,7 @@ impl Member {
             codec,
             node: 0,
             queue_bytes: 256 * 1024,
+            plugged: false,
             cursor: None,
             open: BTreeSet::new(),
             rows: BTreeMap::new(),
@@ -106,12 +142,18 @@ impl Member {
             catch_ups: 0,
             ended: true,
             session: None,
+            socket: Arc::default(),
+            early: 0,
             bytes: Vec::new(),
             refs: 0,
         }
     }
 
     pub(super) fn take_place(&mut self, seat: Seat, queue: Arc<SendQueue>) {
+        self.socket = Arc::default();
+        if self.plugged {
+            queue.plug(self.socket.clone());
+        }
         self.session = Some((seat, queue));
         self.bytes.clear();
         self.ended = false;
@@ -137,18 +179,16 @@ impl Member {
 
     /// Reads everything that waits, and does what each frame says. Returns the frames.
     pub(super) async fn read(&mut self) -> Vec<ServerFrame> {
-        let mut frames: Vec<ServerFrame> = Vec::new();
+        self.bytes.extend(self.socket.take());
+        let mut frames = self.decode();
+        self.early = frames.len();
+        for frame in &frames {
+            self.apply(frame);
+        }
         let mut awaits_catch_up = false;
         while self.is_here() {
-            let mut written = Vec::new();
-            let next = self.queue().write(|slices| {
-                for slice in slices {
-                    written.extend_from_slice(slice);
-                }
-                let bytes = slices.iter().map(|slice| slice.len()).sum();
-                if bytes == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(bytes) }
-            });
-            self.bytes.extend(written);
+            let next = self.queue().write(Instant::now(), |slices| self.socket.write(slices));
+            self.bytes.extend(self.socket.take());
             let decoded = self.decode();
             for frame in &decoded {
                 self.apply(frame);
@@ -172,10 +212,16 @@ impl Member {
         frames
     }
 
-    /// Waits until the queue has something to write.
+    /// Waits until the queue has something to write, or something was written for it.
     pub(super) async fn wait(&self) {
         let queue = self.queue().clone();
-        std::future::poll_fn(|context| queue.poll_ready(context)).await;
+        while self.socket.unread.lock().unwrap().is_empty() {
+            tokio::select! {
+                () = std::future::poll_fn(|context| queue.poll_ready(context)) => return,
+                // Perhaps of what has been read since.
+                () = self.socket.came.notified() => {}
+            }
+        }
     }
 
     fn decode(&mut self) -> Vec<ServerFrame> {
