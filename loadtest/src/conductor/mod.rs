@@ -97,9 +97,13 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     step(&mut crew, &target, &progress, Step::Begin).await?;
 
     progress.plays(scenario.name(), crew.seconds());
+    let calls = target.calls().await;
     watched.before = target.usage();
     watch::played(scenario, &mut crew, &target, &progress, &mut watched).await?;
     watched.after = target.usage();
+    if !matches!(scenario, Scenario::Cluster(_)) {
+        watched.calls = target.calls().await.zip(calls).map(|(after, before)| after.saturating_sub(before));
+    }
     progress.says("checking every frame against the log");
     let tallies = check(&mut crew, &target, &progress).await?;
     watched.rss.push(rss(&target));

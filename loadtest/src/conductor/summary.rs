@@ -135,14 +135,15 @@ fn hub(watched: &Watched, deliveries: u64, sessions: usize) -> Option<HubUse> {
     let deliveries = (deliveries > 0).then_some(deliveries);
     let per_delivery =
         |all: f64| deliveries.and_then(|deliveries| ratio(deliveries, all)).map(|number| 1.0 / number);
-    let calls = after.calls.saturating_sub(before.calls);
+    // What was free already says nothing of what a session takes.
+    let grown = all?.checked_sub(none?).filter(|bytes| *bytes > 0);
     Some(HubUse {
         cpu_s,
         cpu_us_per_delivery: per_delivery(cpu_s * 1e6),
         rss_start: none?,
         rss_end: end?,
-        rss_per_session: ratio(all?.saturating_sub(none?), count(sessions)),
-        syscalls_per_delivery: ratio(calls, 1.0).and_then(per_delivery),
+        rss_per_session: grown.and_then(|bytes| ratio(bytes, count(sessions))),
+        syscalls_per_delivery: watched.calls.and_then(|calls| ratio(calls, 1.0)).and_then(per_delivery),
     })
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Watched {
     pub(super) json: usize,
     pub(super) before: Option<Usage>,
     pub(super) after: Option<Usage>,
+    /// Calls of the hub in between; not known where nodes end, whose counts end with them.
+    pub(super) calls: Option<u64>,
     pub(super) samples: Vec<Sample>,
 }
 

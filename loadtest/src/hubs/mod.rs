@@ -184,6 +184,16 @@ impl Target {
         }
     }
 
+    /// Calls that read and write: what the kernel counts for the processes, and the writes to sockets, which a hub counts
+    /// itself. None if one of the two is not known.
+    pub async fn calls(&self) -> Option<u64> {
+        let mut calls = self.usage()?.calls;
+        for address in self.addresses() {
+            calls += probe::socket_writes(*address).await?;
+        }
+        Some(calls)
+    }
+
     /// Ends a node at once, as a failing machine would.
     pub fn kill(&self, node: usize) -> anyhow::Result<()> {
         self.started(node)?.0.kill()

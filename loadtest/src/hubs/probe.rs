@@ -22,6 +22,9 @@ const TITLE: &str = "Rotunda";
 /// An organization that nobody has: only whoever asks is looked at.
 const NOBODYS: &str = "/v1/organizations/rotunda-loadtest-probe";
 
+/// What begins the line with the count of a hub's writes to sockets.
+const SOCKET_WRITES: &str = "rotunda_socket_writes_total ";
+
 /// What came back.
 struct Answer {
     status: StatusCode,
@@ -70,6 +73,13 @@ pub(super) async fn ready(address: SocketAddr) -> anyhow::Result<()> {
     let answer = get(address, "/readyz", None).await?;
     ensure!(answer.status.is_success(), "{}", String::from_utf8_lossy(&answer.body).trim());
     Ok(())
+}
+
+/// Writes to sockets since the hub was started, as it counts them itself; none if it does not say.
+pub(super) async fn socket_writes(address: SocketAddr) -> Option<u64> {
+    let answer = get(address, "/metrics", None).await.ok()?;
+    let text = std::str::from_utf8(&answer.body).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(SOCKET_WRITES))?.trim().parse().ok()
 }
 
 async fn knows(url: &str, address: SocketAddr, service_token: &str) -> anyhow::Result<()> {

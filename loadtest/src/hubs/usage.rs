@@ -19,9 +19,9 @@ pub struct Usage {
     /// it may be wrong by some 128 KiB a core. What is exact, `smaps_rollup`, walks all pages and holds the process up.
     pub resident_bytes: u64,
     /// Calls of the `read` and `write` family, `syscr` and `syscw` of `/proc/PID/io`: on files, pipes and sockets,
-    /// vectored ones too. What goes by `recv` and `send` is not in it, nor is waiting (`epoll_wait`). The Rust standard
-    /// library, and so tokio, reads sockets with `recv`, writes one buffer with `send` and several with `writev`: of a
-    /// hub this counts its vectored writes and its database. Those of children that it has waited for are in it, too.
+    /// vectored ones too. What goes by `recv` and `send` and their kin is not in it, nor is waiting (`epoll_wait`): of a
+    /// hub this counts its database, and not what it says over sockets. Those of children that it has waited for are in
+    /// it, too.
     pub calls: u64,
     /// Threads now.
     pub threads: u64,
