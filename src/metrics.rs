@@ -353,6 +353,7 @@ mod tests {
             "rotunda_sessions 1",
             "rotunda_frames_out_total 3",
             "rotunda_bytes_out_total 512",
+            "rotunda_socket_writes_total 1",
             "rotunda_deliveries_total 1000",
             "rotunda_commands_done_total 1",
             "rotunda_commands_refused_total{code=\"not_found\"} 1",

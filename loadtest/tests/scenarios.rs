@@ -32,6 +32,7 @@ fn fanout_is_put_beside_a_bare_write() {
     let report = &ran.report;
     assert_eq!((report["commands"].as_u64(), report["deliveries"].as_u64()), (Some(40), Some(40 * 40)));
     assert_eq!(report["latency_ms"]["count"], 40 * 40, "every delivery is timed");
+    assert!(number(&report["hub"]["syscalls_per_delivery"]) > 0.9, "the hub tells of its writes");
     assert!(
         number(&report["floor"]["cpu_us_per_delivery"]) > 0.0 && number(&report["floor"]["cpu_ratio"]) > 0.0
     );

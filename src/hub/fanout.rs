@@ -1,5 +1,5 @@
-//! From an event's effects to the send queues of sessions. Nothing here waits, does I/O, or asks for each
-//! session what was answered for its teammate; each push is encoded once for each codec in use.
+//! From an event's effects to the send queues of sessions. Nothing here waits, or asks for each session what was
+//! answered for its teammate; each push is encoded once for each codec in use. What it makes due, tasks of its own write.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -155,8 +155,8 @@ fn offer<'a>(
     told
 }
 
-/// Queues that are due. They are written to in bunches, each a task: to wake every session for one write costs half as
-/// much again as the write.
+/// Queues that are due. They are written to in bunches, each a task: to wake every session for one write costs nearly
+/// half as much as the write.
 #[derive(Default)]
 struct Due {
     bunch: Vec<Arc<SendQueue>>,

@@ -1,6 +1,6 @@
 //! What waits for one connection, bounded in bytes.
 //!
-//! The room offers frames and never waits; the session's task writes them. A queue that is full is *behind*:
+//! The room offers frames and never waits; the session's task writes them, or fan-out for it. A queue that is full is *behind*:
 //! its pushes are dropped, and once the socket has drained, one catch-up from the last position written
 //! takes their place. A scope that is revoked is purged from the queue before the revoke is queued.
 //!

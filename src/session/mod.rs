@@ -1,5 +1,5 @@
 //! One connection: its handshake, what it asks and is told, and its end. What waits for it is the hub's to fill
-//! (`hub::send_queue`) and the session's to write.
+//! (`hub::send_queue`), and the session's to write while it is awake.
 //!
 //! After the handshake a session runs in a task of its own that holds no more than it needs: thousands of them
 //! are idle at any time.

@@ -154,11 +154,11 @@ impl Audit {
             gap.shown.clear();
             self.position = 0;
             self.open.clear();
-            // The hub may still have it open; it is told.
-            self.closing.extend(open.map(|place| (place, false)));
         } else {
             self.open.retain(|place, _| Some(*place) == open);
         }
+        // The hub may still have it open; it is told.
+        self.closing.extend(open.filter(|place| !self.open.contains_key(place)).map(|place| (place, false)));
     }
 
     fn pushed(

@@ -299,6 +299,23 @@ fn items_of_what_was_closed_come_only_while_they_are_under_way() {
 }
 
 #[test]
+fn what_was_closed_while_the_hub_greeted_is_open_for_a_little_longer() {
+    let mut case = Case::new();
+    let (place, other) = (case.rows.place(&"c".parse().unwrap()), case.rows.place(&"d".parse().unwrap()));
+    (1..4).for_each(|number| case.log(&[item(number)]));
+    case.note(&Note::Opening(place));
+    case.note(&Note::Opened(place, 0));
+    case.note(&Note::Closed(place));
+    case.note(&Note::Begun { fresh: false, open: Some(place) });
+    case.note(&Note::StateEnd);
+    case.note(&Note::Item(place, shown(1)));
+    case.note(&Note::Opening(other));
+    case.note(&Note::Opened(other, 0));
+    case.note(&Note::Item(place, shown(2)));
+    assert_eq!(case.found(), (0, 0, 1, 0));
+}
+
+#[test]
 fn a_log_with_a_gap_is_no_log() {
     let mut case = Case::new();
     let logged = json!({"seq": 7, "event": {"at": 1, "by": "contact", "changes": []}});

@@ -46,10 +46,11 @@ impl Session {
         let mut line = Line::open(to, world.source, self.is_slow, self.codec).await?;
         let token = world.token(&self.organization.id, &self.teammate);
         let (cursor, open) = {
-            let held = self.held.borrow();
+            let held = &mut *self.held.borrow_mut();
             let cursor = held.cursor.as_ref().and_then(|frame| frame.cursor.clone());
             let reader = self.organization.reader.borrow();
             let open = held.picture.open.filter(|_| cursor.is_some());
+            held.picture.said_open = open;
             (cursor, open.map(|place| reader.rows.id(place).clone()))
         };
         line.send(&ClientFrame::Hello { token, cursor, device: None, open: open.into_iter().collect() })

@@ -97,12 +97,13 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     step(&mut crew, &target, &progress, Step::Begin).await?;
 
     progress.plays(scenario.name(), crew.seconds());
-    let calls = target.calls().await;
+    let counted = !matches!(scenario, Scenario::Cluster(_));
+    let calls = if counted { target.calls().await } else { None };
     watched.before = target.usage();
     watch::played(scenario, &mut crew, &target, &progress, &mut watched).await?;
     watched.after = target.usage();
-    if !matches!(scenario, Scenario::Cluster(_)) {
-        watched.calls = target.calls().await.zip(calls).map(|(after, before)| after.saturating_sub(before));
+    if let Some(before) = calls {
+        watched.calls = target.calls().await.map(|after| after.saturating_sub(before));
     }
     progress.says("checking every frame against the log");
     let tallies = check(&mut crew, &target, &progress).await?;

@@ -21,7 +21,6 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 const TITLE: &str = "Rotunda";
 /// An organization that nobody has: only whoever asks is looked at.
 const NOBODYS: &str = "/v1/organizations/rotunda-loadtest-probe";
-
 /// What begins the line with the count of a hub's writes to sockets.
 const SOCKET_WRITES: &str = "rotunda_socket_writes_total ";
 

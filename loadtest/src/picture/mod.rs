@@ -26,6 +26,8 @@ pub(crate) struct Picture {
     pub(crate) marks: HashMap<Place, Mark>,
     /// What is open. A session here has one conversation open at most.
     pub(crate) open: Option<Place>,
+    /// What the hub was told is open, when it was last greeted. It may be closed since, which the hub is yet to hear.
+    pub(crate) said_open: Option<Place>,
     /// The lists that are shown have to be asked for.
     pub(crate) must_list: bool,
     /// Rows whose mark has to be asked for.
@@ -42,6 +44,7 @@ impl Picture {
             rows: HashMap::new(),
             marks: HashMap::new(),
             open: None,
+            said_open: None,
             must_list: false,
             unmarked: Vec::new(),
             left: Vec::new(),
@@ -52,7 +55,7 @@ impl Picture {
     pub(crate) fn apply(&mut self, news: &News, notes: &mut Vec<Note>) {
         match news {
             News::Welcome { resumed, state, .. } => {
-                notes.push(Note::Begun { fresh: !resumed, open: self.open });
+                notes.push(Note::Begun { fresh: !resumed, open: self.said_open });
                 if !resumed {
                     self.start_over();
                 }

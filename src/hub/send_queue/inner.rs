@@ -42,7 +42,7 @@ enum Stage {
     Farewell,
 }
 
-/// What the session was told at its last write.
+/// What the session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
     /// It has something to do, and will do it.
@@ -128,7 +128,9 @@ impl Inner {
             return Pushed::Overflowed;
         }
         self.lane.append(Kind::Push, frame);
-        if self.rest == Rest::Idle && self.outlet.is_some() && self.peek() == Next::More {
+        // Whatever waits besides has been held: the session may not listen until it has gone, and is to be woken.
+        let alone = self.lane.len() == 1;
+        if alone && self.rest == Rest::Idle && self.outlet.is_some() && self.peek() == Next::More {
             self.rest = Rest::Due;
             return Pushed::Due;
         }
@@ -141,6 +143,7 @@ impl Inner {
         }
         // Whatever is left to do makes the session wake.
         self.rest = Rest::Idle;
+        // Taken out and put back, for it writes what lies beside it.
         if let Some(outlet) = self.outlet.take() {
             if let Err(error) = self.write(now, |slices| outlet.write(slices)) {
                 // The session meets it too, and knows what to do.

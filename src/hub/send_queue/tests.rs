@@ -4,8 +4,10 @@ mod property;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
+use std::time::Duration;
 
 use super::*;
+use crate::hub::lease::Moment;
 
 const LENGTH: usize = 16;
 const BYTES_MAX: usize = 8 * LENGTH;
@@ -382,6 +384,75 @@ fn a_session_is_woken_for_what_only_it_can_do() {
     socket.take_due(&queue, usize::MAX);
     assert_eq!((woken.count(), socket.lock().bytes.len()), (1, 0));
     assert_eq!(socket.take(&queue, usize::MAX), Next::End(CloseCode::AccessEnded));
+}
+
+#[test]
+fn what_is_due_is_held_while_the_lease_has_run_out() {
+    let (queue, socket) = greeted();
+    let lease = Arc::new(Lease::none_yet());
+    lease.extend(Moment::now());
+    queue.hold_to(lease);
+    let woken = resting(&queue);
+    assert!(offer(&queue, 11));
+    queue.hold_to(Arc::new(Lease::none_yet()));
+    socket.take_due(&queue, usize::MAX);
+    assert_eq!((woken.count(), socket.lock().bytes.len()), (0, 0));
+    queue.hold_to(Arc::new(Lease::Forever));
+    queue.release();
+    assert_eq!(woken.count(), 1);
+    assert_eq!(socket.drain(&queue), Next::Idle);
+    assert_eq!(socket.whole(), [('p', 11)]);
+}
+
+#[test]
+fn a_session_is_woken_for_a_push_behind_what_was_held() {
+    let (queue, socket) = greeted();
+    queue.hold_to(Arc::new(Lease::none_yet()));
+    queue.answer(answer(1, About::Reading), None).unwrap();
+    assert_eq!(socket.drain(&queue), Next::Idle);
+    let woken = resting(&queue);
+    queue.hold_to(Arc::new(Lease::Forever));
+    assert!(!offer(&queue, 11));
+    assert_eq!(woken.count(), 1);
+}
+
+#[test]
+fn a_flush_ends_when_what_was_due_is_written_and_nothing_is_in_flight() {
+    let (queue, socket) = greeted();
+    let queue = Arc::new(queue);
+    let woken = resting(&queue);
+    let permit = queue.permit(1).unwrap();
+    assert!(offer(&queue, 11));
+    queue.close(CloseCode::Draining, true);
+    socket.take_due(&queue, usize::MAX);
+    assert_eq!((woken.count(), socket.whole()), (0, vec![('p', 11)]));
+    drop(permit);
+    assert_eq!(woken.count(), 1);
+    assert_eq!(socket.drain(&queue), Next::End(CloseCode::Draining));
+}
+
+#[test]
+fn an_error_is_met_by_the_session_and_a_write_for_it_counts_as_its_own() {
+    struct Broken;
+    impl Outlet for Broken {
+        fn write(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+    let (queue, socket) = greeted();
+    let later = Instant::now() + Duration::from_secs(7);
+    assert!(offer(&queue, 11));
+    socket.lock().most = usize::MAX;
+    queue.write_due(later);
+    assert_eq!(queue.wrote_at(), later);
+
+    queue.plug(Arc::new(Broken));
+    let woken = resting(&queue);
+    assert!(offer(&queue, 12));
+    queue.write_due(later);
+    assert_eq!(woken.count(), 1);
+    let met = queue.write(later, |slices| Broken.write(slices));
+    assert_eq!(met.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
 }
 
 #[test]

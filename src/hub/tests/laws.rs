@@ -84,7 +84,7 @@ impl World {
             let codec = Codec::ALL[n % 2];
             let mut member = practice.join(teammate, codec).await.unwrap();
             member.node = n % nodes;
-            member.plugged = n % 2 == 0;
+            member.plugged = n / 2 % 2 == 0;
             // Every third reads from a queue so small that it often falls behind.
             member.queue_bytes = if n % 3 == 2 { 2_500 } else { 256 * 1024 };
             practice.rejoin(&mut member).await.unwrap();

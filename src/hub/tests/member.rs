@@ -161,7 +161,11 @@ impl Member {
 
     /// The connection is gone.
     pub(super) fn leave(&mut self) {
-        self.session = None;
+        if let Some((_, queue)) = self.session.take() {
+            queue.unplug();
+        }
+        // What was under way is lost.
+        (self.socket, self.bytes) = (Arc::default(), Vec::new());
         self.ended = true;
     }
 
@@ -199,9 +203,10 @@ impl Member {
             awaits_catch_up &= !decoded.iter().any(caught_up);
             frames.extend(decoded);
             match next.unwrap() {
-                Next::More => {}
+                // What was in the way has just been read.
+                Next::More | Next::Blocked => {}
                 Next::Idle if awaits_catch_up => self.wait().await,
-                Next::Idle | Next::Blocked => break,
+                Next::Idle => break,
                 Next::CatchUp => {
                     awaits_catch_up = true;
                     self.seat().catch_up();
