@@ -17,7 +17,7 @@ use rotunda_protocol::principal::{Actor, AssignTo, Mailbox, Principal};
 use rotunda_protocol::push::{ConversationPresence, TypingMode};
 
 use super::member::Member;
-use super::model::Model;
+use super::model::{Model, Tells};
 use super::practice::{ENDPOINTS, Practice, TEAMMATES, id, principal};
 use crate::bus::trouble::Odds;
 use crate::domain::event::Seq;
@@ -62,6 +62,10 @@ struct World {
     practice: Practice,
     members: Vec<Member>,
     model: Model,
+    /// The model before each event.
+    past: Vec<Model>,
+    /// How many events had happened when each member last read.
+    read_at: Vec<usize>,
     seq: Seq,
     conversations: Vec<ConversationId>,
     dice: Dice,
@@ -91,7 +95,9 @@ impl World {
             members.push(member);
         }
         let (model, seq, conversations) = (Model::default(), Seq(0), Vec::new());
-        let mut world = Self { practice, members, model, seq, conversations, dice: Dice(seed) };
+        let (past, read_at) = (Vec::new(), vec![0; members.len()]);
+        let mut world =
+            Self { practice, members, model, past, read_at, seq, conversations, dice: Dice(seed) };
         world.follow().await;
         world
     }
@@ -99,6 +105,7 @@ impl World {
     /// What happened since, for the model.
     async fn follow(&mut self) {
         for (seq, event) in self.practice.log(self.seq).await {
+            self.past.push(self.model.clone());
             self.model.apply(&event);
             self.seq = seq;
         }
@@ -245,9 +252,14 @@ impl World {
 
     async fn read(&mut self, n: usize) {
         let member = &mut self.members[n];
-        let frames = member.read().await;
-        for frame in frames.into_iter().skip(member.early) {
-            self.model.check(&member.teammate, &frame);
+        let since = std::mem::replace(&mut self.read_at[n], self.past.len());
+        for (place, frame) in member.read().await.iter().enumerate() {
+            let tells = Tells::of(frame);
+            let hidden = |model: &Model| model.hidden(&member.teammate, &tells);
+            // What had left before was to be seen at some moment since the last read.
+            let then = place < member.early && self.past[since..].iter().any(|model| hidden(model).is_none());
+            let hidden = hidden(&self.model).filter(|_| !then);
+            assert!(hidden.is_none(), "{} was told of {hidden:?} by {frame:?}", member.teammate);
         }
     }
 

@@ -12,7 +12,7 @@ use rotunda_protocol::refusal::Refusal;
 
 use crate::domain::event::{Change, Event};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Model {
     active: BTreeSet<TeammateId>,
     admins: BTreeSet<TeammateId>,
@@ -75,78 +75,15 @@ impl Model {
         self.admins.contains(who) || self.endpoints.get(endpoint).is_some_and(|list| self.listed(who, list))
     }
 
-    /// Everything that a frame tells is something that this teammate may see now.
-    pub(super) fn check(&self, who: &TeammateId, frame: &ServerFrame) {
-        let mut about = BTreeSet::new();
-        match frame {
-            ServerFrame::Welcome { state, .. }
-            | ServerFrame::CatchUp { state, .. }
-            | ServerFrame::Resync { state, .. } => self.check_state(who, state, &mut about),
-            ServerFrame::Push { push, .. } => self.check_push(who, push, &mut about),
-            ServerFrame::Answer { answer, .. } => match answer {
-                Answer::Told { told: Told::List { rows, .. } } => {
-                    about.extend(rows.iter().map(|row| row.conversation.id.clone()));
-                }
-                Answer::Told { told: Told::Opened { row, items, .. } } => {
-                    about.insert(row.conversation.id.clone());
-                    about.extend(items.iter().map(|item| item.conversation.clone()));
-                }
-                Answer::Told { told: Told::History { items } }
-                | Answer::Refused { refusal: Refusal::UnseenActivity { missed: items }, .. } => {
-                    about.extend(items.iter().map(|item| item.conversation.clone()));
-                }
-                Answer::Told { told: Told::Counts { .. } | Told::Access { .. } }
-                | Answer::Done { .. }
-                | Answer::Renewed
-                | Answer::Refused { .. } => {}
-            },
-            ServerFrame::Beat | ServerFrame::Freshness { .. } | ServerFrame::Closing { .. } => {}
-        }
-        for conversation in about {
-            assert!(self.can_see(who, &conversation), "{who} was told of {conversation}: {frame:?}");
-        }
-    }
-
-    fn check_state(&self, who: &TeammateId, state: &CatchUp, about: &mut BTreeSet<ConversationId>) {
-        about.extend(state.conversations.iter().map(|row| row.conversation.id.clone()));
-        about.extend(state.items.iter().map(|item| item.conversation.clone()));
-        about.extend(state.marks.iter().map(|mark| mark.conversation.clone()));
-        about.extend(state.presence.conversations.iter().map(|at| at.conversation.clone()));
-        for endpoint in &state.endpoints {
-            assert!(self.can_know(who, &endpoint.id), "{who} was told of endpoint {}", endpoint.id);
-        }
-        for teammate in &state.teammates {
-            assert!(teammate.role.is_none() || self.admins.contains(who) || teammate.id == *who);
-        }
-    }
-
-    fn check_push(&self, who: &TeammateId, push: &Push, about: &mut BTreeSet<ConversationId>) {
-        match push {
-            Push::Conversation { conversation, .. } => {
-                about.insert(conversation.id.clone());
-            }
-            Push::Item { item } => {
-                about.insert(item.conversation.clone());
-            }
-            Push::Presence(at) => {
-                about.insert(at.conversation.clone());
-            }
-            Push::Mark(mark) => {
-                about.insert(mark.conversation.clone());
-            }
-            Push::Endpoint { endpoint } => {
-                assert!(self.can_know(who, &endpoint.id), "{who} was told of endpoint {}", endpoint.id);
-            }
-            Push::Scope { endpoints, .. } => {
-                for endpoint in endpoints {
-                    assert!(self.can_know(who, &endpoint.id), "{who} was told of endpoint {}", endpoint.id);
-                }
-            }
-            Push::Teammate { teammate } => {
-                assert!(teammate.role.is_none() || self.admins.contains(who) || teammate.id == *who);
-            }
-            Push::Gone { .. } | Push::Team { .. } | Push::Organization { .. } | Push::Here { .. } => {}
-        }
+    /// The first of what a frame tells that this teammate may not see.
+    pub(super) fn hidden(&self, who: &TeammateId, tells: &Tells) -> Option<String> {
+        let mut conversations = tells.conversations.iter().filter(|id| !self.can_see(who, id));
+        let mut endpoints = tells.endpoints.iter().filter(|id| !self.can_know(who, id));
+        let mut roles = tells.roles.iter().filter(|id| !self.admins.contains(who) && *id != who);
+        let hidden = conversations.next().map(|id| format!("conversation {id}"));
+        hidden
+            .or_else(|| endpoints.next().map(|id| format!("endpoint {id}")))
+            .or_else(|| roles.next().map(|id| format!("the role of {id}")))
     }
 
     /// Nobody is shown at a conversation who may not see it (B10).
@@ -154,6 +91,87 @@ impl Model {
         let typing = at.typing.iter().map(|typing| &typing.teammate);
         for teammate in at.viewing.iter().chain(typing) {
             assert!(self.can_see(teammate, &at.conversation), "{teammate} is shown at {}", at.conversation);
+        }
+    }
+}
+
+/// What a frame tells of that is not for everybody.
+#[derive(Default)]
+pub(super) struct Tells {
+    conversations: BTreeSet<ConversationId>,
+    endpoints: BTreeSet<EndpointId>,
+    roles: BTreeSet<TeammateId>,
+}
+
+impl Tells {
+    pub(super) fn of(frame: &ServerFrame) -> Self {
+        let mut tells = Self::default();
+        match frame {
+            ServerFrame::Welcome { state, .. }
+            | ServerFrame::CatchUp { state, .. }
+            | ServerFrame::Resync { state, .. } => tells.state(state),
+            ServerFrame::Push { push, .. } => tells.push(push),
+            ServerFrame::Answer { answer, .. } => tells.answer(answer),
+            ServerFrame::Beat | ServerFrame::Freshness { .. } | ServerFrame::Closing { .. } => {}
+        }
+        tells
+    }
+
+    fn state(&mut self, state: &CatchUp) {
+        let Self { conversations, endpoints, roles } = self;
+        conversations.extend(state.conversations.iter().map(|row| row.conversation.id.clone()));
+        conversations.extend(state.items.iter().map(|item| item.conversation.clone()));
+        conversations.extend(state.marks.iter().map(|mark| mark.conversation.clone()));
+        conversations.extend(state.presence.conversations.iter().map(|at| at.conversation.clone()));
+        endpoints.extend(state.endpoints.iter().map(|endpoint| endpoint.id.clone()));
+        let with_roles = state.teammates.iter().filter(|teammate| teammate.role.is_some());
+        roles.extend(with_roles.map(|teammate| teammate.id.clone()));
+    }
+
+    fn push(&mut self, push: &Push) {
+        match push {
+            Push::Conversation { conversation, .. } => {
+                self.conversations.insert(conversation.id.clone());
+            }
+            Push::Item { item } => {
+                self.conversations.insert(item.conversation.clone());
+            }
+            Push::Presence(at) => {
+                self.conversations.insert(at.conversation.clone());
+            }
+            Push::Mark(mark) => {
+                self.conversations.insert(mark.conversation.clone());
+            }
+            Push::Endpoint { endpoint } => {
+                self.endpoints.insert(endpoint.id.clone());
+            }
+            Push::Scope { endpoints, .. } => {
+                self.endpoints.extend(endpoints.iter().map(|endpoint| endpoint.id.clone()));
+            }
+            Push::Teammate { teammate } => {
+                self.roles.extend(teammate.role.is_some().then(|| teammate.id.clone()));
+            }
+            Push::Gone { .. } | Push::Team { .. } | Push::Organization { .. } | Push::Here { .. } => {}
+        }
+    }
+
+    fn answer(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Told { told: Told::List { rows, .. } } => {
+                self.conversations.extend(rows.iter().map(|row| row.conversation.id.clone()));
+            }
+            Answer::Told { told: Told::Opened { row, items, .. } } => {
+                self.conversations.insert(row.conversation.id.clone());
+                self.conversations.extend(items.iter().map(|item| item.conversation.clone()));
+            }
+            Answer::Told { told: Told::History { items } }
+            | Answer::Refused { refusal: Refusal::UnseenActivity { missed: items }, .. } => {
+                self.conversations.extend(items.iter().map(|item| item.conversation.clone()));
+            }
+            Answer::Told { told: Told::Counts { .. } | Told::Access { .. } }
+            | Answer::Done { .. }
+            | Answer::Renewed
+            | Answer::Refused { .. } => {}
         }
     }
 }
