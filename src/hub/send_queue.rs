@@ -7,7 +7,8 @@
 //! A node whose lease has run out may not be up to date: what could show anything is held until it is.
 //!
 //! A session that rests need not be woken for a push: the queue is *due*, and whoever pushed has it written, many
-//! sessions after one another. What such a write leaves is the session's to do, and only then is it woken.
+//! sessions after one another. What such a write leaves is the session's to do, which then is woken; as it is for a push
+//! that something waited before.
 //!
 //! A write happens with the lock held, and never blocks: so once `narrow` has returned, nothing that it
 //! denied leaves any more.

@@ -80,6 +80,7 @@ impl Audit {
         verdict.checked();
         match note {
             Note::Begun { fresh, open } => self.begun(*fresh, *open),
+            Note::StartedOver => self.started_over(),
             Note::Row(place, version, was) => {
                 self.pushed(model, *place, &version.row, was.as_deref(), verdict);
             }
@@ -146,13 +147,26 @@ impl Audit {
         }
     }
 
-    fn begun(&mut self, fresh: bool, open: Option<Place>) {
+    /// It closes what was open, of which the hub is yet to hear; what it has asked to open is going to be.
+    fn started_over(&mut self) {
+        self.forget();
+        let shown = self.open.extract_if(|_, open| open.newest.is_some());
+        self.closing.extend(shown.map(|(place, _)| (place, false)));
+    }
+
+    /// Nothing that it was shown counts any more.
+    fn forget(&mut self) {
         let gap = self.gap.get_or_insert_default();
-        gap.fresh |= fresh;
+        gap.fresh = true;
+        gap.shown.clear();
+        self.position = 0;
+    }
+
+    fn begun(&mut self, fresh: bool, open: Option<Place>) {
+        self.gap.get_or_insert_default();
         self.closing.clear();
         if fresh {
-            gap.shown.clear();
-            self.position = 0;
+            self.forget();
             self.open.clear();
         } else {
             self.open.retain(|place, _| Some(*place) == open);

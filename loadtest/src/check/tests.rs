@@ -316,6 +316,31 @@ fn what_was_closed_while_the_hub_greeted_is_open_for_a_little_longer() {
 }
 
 #[test]
+fn whoever_starts_over_still_hears_of_what_the_hub_has_open() {
+    for (asked, leaked) in [(false, 1), (true, 0)] {
+        let mut case = Case::new();
+        let (place, other) = (case.rows.place(&"c".parse().unwrap()), case.rows.place(&"d".parse().unwrap()));
+        (1..3).for_each(|number| case.log(&[item(number)]));
+        case.note(&Note::Opening(place));
+        if !asked {
+            case.note(&Note::Opened(place, 0));
+        }
+        case.note(&Note::StartedOver);
+        case.note(&Note::StateEnd);
+        if asked {
+            case.note(&Note::Opened(place, 0));
+        }
+        case.note(&Note::Item(place, shown(1)));
+        if !asked {
+            case.note(&Note::Opening(other));
+            case.note(&Note::Opened(other, 0));
+        }
+        case.note(&Note::Item(place, shown(2)));
+        assert_eq!(case.found(), (0, 0, leaked, 0), "{asked}");
+    }
+}
+
+#[test]
 fn a_log_with_a_gap_is_no_log() {
     let mut case = Case::new();
     let logged = json!({"seq": 7, "event": {"at": 1, "by": "contact", "changes": []}});

@@ -186,9 +186,13 @@ impl Session {
         told
     }
 
-    /// Has it open a conversation, unless it is just opening one. What was open is closed.
+    /// Has it open a conversation, unless it is not connected or just opening one. What was open is closed.
     pub(crate) fn open(&self, place: Place) -> bool {
-        if self.held.borrow().opening.is_some() {
+        let can = {
+            let held = self.held.borrow();
+            held.connected && held.opening.is_none()
+        };
+        if !can {
             return false;
         }
         self.close();

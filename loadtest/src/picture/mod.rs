@@ -63,7 +63,7 @@ impl Picture {
             }
             News::CatchUp(state) => self.apply_state(state, notes),
             News::Resync(state) => {
-                notes.push(Note::Begun { fresh: true, open: self.open });
+                notes.push(Note::StartedOver);
                 self.start_over();
                 self.apply_state(state, notes);
             }

@@ -17,9 +17,10 @@ pub(crate) struct Shown {
 /// Something that a session was shown or that happened to it.
 #[derive(Debug, Clone)]
 pub(crate) enum Note {
-    /// It was welcome, or told to start over. A fresh one knows nothing of before; otherwise one conversation may be open
-    /// still.
+    /// It was welcome. A fresh one knows nothing of before; and the hub was told what is open.
     Begun { fresh: bool, open: Option<Place> },
+    /// It was told to start over, on the same connection.
+    StartedOver,
     /// A row was pushed, with what it was.
     Row(Place, Rc<Version>, Option<Rc<Was>>),
     /// An item was pushed.
