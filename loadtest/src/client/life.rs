@@ -102,8 +102,8 @@ impl Session {
                     }
                 }
                 order = told.recv() => match order {
-                    Some(Order::Come) => {}
-                    Some(Order::Send(frame)) => line.send(&frame).await,
+                    Some(Order::Send(frame)) if self.wants(&frame) => line.send(&frame).await,
+                    Some(Order::Come | Order::Send(_)) => {}
                     Some(Order::Cut { away, forget }) => {
                         line.cut();
                         return Over::Cut { away, forget };
@@ -120,6 +120,14 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// What was asked of a connection that is gone is not asked of this one: nobody waits for the answer, and a conversation
+    /// would be opened that nobody looks at.
+    fn wants(&self, frame: &ClientFrame) -> bool {
+        let ClientFrame::Ask { r#ref, .. } = frame else { return true };
+        let number = self.world.number_of_ref(r#ref.as_str());
+        number.is_some_and(|number| self.held.borrow().waiting.contains_key(&number))
     }
 
     fn silence(&self) -> Duration {
