@@ -1,7 +1,7 @@
 //! What waits for one connection, bounded in bytes.
 //!
-//! The room offers frames and never waits; the session's task writes them, or fan-out for it. A queue that is full is *behind*:
-//! its pushes are dropped, and once the socket has drained, one catch-up from the last position written
+//! The room offers frames and never waits; the session's task writes them, or fan-out for it. A queue that is
+//! full is *behind*: its pushes are dropped, and once the socket has drained, one catch-up from the last position written
 //! takes their place. A scope that is revoked is purged from the queue before the revoke is queued.
 //!
 //! A node whose lease has run out may not be up to date: what could show anything is held until it is.

@@ -103,6 +103,12 @@ impl Case {
     }
 
     /// Lost, duplicated, leaked, diverged.
+    /// It opens what has no items yet.
+    fn open(&mut self, place: Place) {
+        self.note(&Note::Opening(place));
+        self.note(&Note::Opened(place, 0));
+    }
+
     fn found(mut self) -> (u64, u64, u64, u64) {
         self.audit.finish(&self.model, &mut self.verdict);
         let Verdict { lost, duplicated, leaked, diverged, .. } = self.verdict;
@@ -288,8 +294,7 @@ fn items_of_what_was_closed_come_only_while_they_are_under_way() {
     let mut case = Case::new();
     let (place, other) = (case.rows.place(&"c".parse().unwrap()), case.rows.place(&"d".parse().unwrap()));
     (1..4).for_each(|number| case.log(&[item(number)]));
-    case.note(&Note::Opening(place));
-    case.note(&Note::Opened(place, 0));
+    case.open(place);
     case.note(&Note::Closed(place));
     case.note(&Note::Opening(other));
     case.note(&Note::Item(place, shown(1)));
@@ -303,14 +308,12 @@ fn what_was_closed_while_the_hub_greeted_is_open_for_a_little_longer() {
     let mut case = Case::new();
     let (place, other) = (case.rows.place(&"c".parse().unwrap()), case.rows.place(&"d".parse().unwrap()));
     (1..4).for_each(|number| case.log(&[item(number)]));
-    case.note(&Note::Opening(place));
-    case.note(&Note::Opened(place, 0));
+    case.open(place);
     case.note(&Note::Closed(place));
     case.note(&Note::Begun { fresh: false, open: Some(place) });
     case.note(&Note::StateEnd);
     case.note(&Note::Item(place, shown(1)));
-    case.note(&Note::Opening(other));
-    case.note(&Note::Opened(other, 0));
+    case.open(other);
     case.note(&Note::Item(place, shown(2)));
     assert_eq!(case.found(), (0, 0, 1, 0));
 }
@@ -332,8 +335,7 @@ fn whoever_starts_over_still_hears_of_what_the_hub_has_open() {
         }
         case.note(&Note::Item(place, shown(1)));
         if !asked {
-            case.note(&Note::Opening(other));
-            case.note(&Note::Opened(other, 0));
+            case.open(other);
         }
         case.note(&Note::Item(place, shown(2)));
         assert_eq!(case.found(), (0, 0, leaked, 0), "{asked}");

@@ -188,11 +188,7 @@ impl Session {
 
     /// Has it open a conversation, unless it is not connected or just opening one. What was open is closed.
     pub(crate) fn open(&self, place: Place) -> bool {
-        let can = {
-            let held = self.held.borrow();
-            held.connected && held.opening.is_none()
-        };
-        if !can {
+        if !self.is_connected() || self.held.borrow().opening.is_some() {
             return false;
         }
         self.close();

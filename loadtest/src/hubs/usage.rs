@@ -20,8 +20,8 @@ pub struct Usage {
     pub resident_bytes: u64,
     /// Calls of the `read` and `write` family, `syscr` and `syscw` of `/proc/PID/io`: on files, pipes and sockets,
     /// vectored ones too. What goes by `recv` and `send` and their kin is not in it, nor is waiting (`epoll_wait`): of a
-    /// hub this counts its database and what it answers over HTTP, and not what it writes to its sessions. Those of children that it has waited for are in
-    /// it, too.
+    /// hub this counts its database and what it answers over HTTP, and not what it writes to its
+    /// sessions. Those of children that it has waited for are in it, too.
     pub calls: u64,
     /// Threads now.
     pub threads: u64,
