@@ -16,7 +16,6 @@ use rotunda_protocol::item::{Content, Direction, Item};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::push::Push;
 use serde_json::{Value, json};
-use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::support::client::is_about;
 use crate::support::http::{self, Response};
@@ -757,9 +756,8 @@ async fn a_node_without_its_database_is_not_ready_and_loses_nothing() {
     let node = TestNode::start().await;
     node.receive(MAIN, PATIENT, "hello").await;
     let ready = async || http::request(node.address, Method::GET, "/readyz", &[], "").await;
-    let database = node.folder.path().join("rotunda.db");
-    let mut outside = sqlx::sqlite::SqliteConnectOptions::new().filename(database).connect().await.unwrap();
-    outside.execute("ALTER TABLE events RENAME TO elsewhere").await.unwrap();
+    let outside = node.database();
+    outside.execute_batch("ALTER TABLE events RENAME TO elsewhere").unwrap();
     let gone = ready().await;
     assert_eq!((gone.status.as_u16(), gone.body.contains("database")), (503, true), "{}", gone.body);
     let refused = node.deliver("k1", &message(MAIN, PATIENT, "while it is gone")).await;
@@ -767,8 +765,8 @@ async fn a_node_without_its_database_is_not_ready_and_loses_nothing() {
     assert_eq!(problem(&refused, 503, "unavailable")["retry"], true);
     assert_eq!(http::request(node.address, Method::GET, "/healthz", &[], "").await.status, 200);
 
-    outside.execute("ALTER TABLE elsewhere RENAME TO events").await.unwrap();
-    outside.close().await.unwrap();
+    outside.execute_batch("ALTER TABLE elsewhere RENAME TO events").unwrap();
+    outside.close().unwrap();
     assert_eq!(ready().await.status, 200);
     // The same again, with the same key.
     let (conversation, item) = node.delivered("k1", &message(MAIN, PATIENT, "while it is gone")).await;

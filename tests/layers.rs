@@ -32,8 +32,18 @@ const LOAD_TEST_LAYERS: [&[&str]; 11] = [
 ];
 
 /// What a decision must not touch: I/O, waiting, locks, clocks, logs.
-const NOT_IN_DOMAIN: [&str; 9] =
-    ["tokio", "std::time", "std::fs", "std::net", "std::io", "std::sync::Mutex", "tracing", "sqlx", "axum"];
+const NOT_IN_DOMAIN: [&str; 10] = [
+    "tokio",
+    "std::time",
+    "std::fs",
+    "std::net",
+    "std::io",
+    "std::sync::Mutex",
+    "tracing",
+    "sqlx",
+    "rusqlite",
+    "axum",
+];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

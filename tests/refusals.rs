@@ -16,7 +16,6 @@ use rotunda_protocol::frame::{Answer, ClientFrame, ServerFrame};
 use rotunda_protocol::id::ConversationId;
 use rotunda_protocol::refusal::Refusal;
 use serde_json::{Value, json};
-use sqlx::Connection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -366,7 +365,7 @@ async fn too_many_in_flight_are_refused_and_the_others_are_answered() {
     let conversation = node.receive(MAIN, "+14155550999", "hello").await;
     let mut client = node.session("ben").await;
     // Nothing is answered while the database is somebody else's.
-    let lock = node.locked_database().await;
+    let lock = node.locked_database();
     for n in 0..5 {
         let (r#ref, command) = (n.to_string(), note(&conversation, &format!("note {n}")));
         client.send(&ClientFrame::Call { r#ref, command }).await;
@@ -375,7 +374,7 @@ async fn too_many_in_flight_are_refused_and_the_others_are_answered() {
         let answer = client.answer(&n.to_string()).await;
         assert_eq!(answer, Answer::Refused { refusal: Refusal::TooManyInFlight, retry: true });
     }
-    lock.close().await.unwrap();
+    lock.close().unwrap();
     for n in 0..3 {
         assert!(matches!(client.answer(&n.to_string()).await, Answer::Done { .. }));
     }
@@ -484,7 +483,7 @@ async fn while_the_database_is_locked_commands_are_refused_and_everything_else_g
     let node = TestNode::start().await;
     let conversation = node.receive(MAIN, "+14155550999", "hello").await;
     let (mut client, mut other) = (node.session("ben").await, node.session("dee").await);
-    let lock = node.locked_database().await;
+    let lock = node.locked_database();
     let call = ClientFrame::Call { r#ref: "once".into(), command: note(&conversation, "written late") };
     client.send(&call).await;
     // Meanwhile: what is read is read, whoever asks.
@@ -498,7 +497,7 @@ async fn while_the_database_is_locked_commands_are_refused_and_everything_else_g
     assert_eq!(late.list("shared").await.len(), 1, "sessions begin");
     assert!(node.count("rotunda_store_faults_total").await >= 1);
 
-    lock.close().await.unwrap();
+    lock.close().unwrap();
     let first = client.call_as("once", note(&conversation, "written late")).await.unwrap();
     assert!(matches!(first, Done::Conversation { .. }));
     assert_eq!(client.call_as("once", note(&conversation, "written late")).await.unwrap(), first);

@@ -17,9 +17,8 @@ use rotunda_protocol::command::{Command, Done, Inbound, NewOrganization};
 use rotunda_protocol::frame::ServerFrame;
 use rotunda_protocol::id::{ConversationId, OrganizationId, TeammateId};
 use rotunda_protocol::item::{Content, Direction};
+use rusqlite::Connection;
 use serde_json::json;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::client::{Came, Client};
 use super::http::{self, Response};
@@ -88,11 +87,15 @@ impl TestNode {
 
 impl TestNode {
     /// Another program has the database for itself, until it rolls back or is dropped.
-    pub(crate) async fn locked_database(&self) -> SqliteConnection {
-        let file = self.folder.path().join("rotunda.db");
-        let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
-        sqlx::query("BEGIN EXCLUSIVE").execute(&mut connection).await.unwrap();
+    pub(crate) fn locked_database(&self) -> Connection {
+        let connection = self.database();
+        connection.execute_batch("BEGIN EXCLUSIVE").unwrap();
         connection
+    }
+
+    /// Another program has the database open.
+    pub(crate) fn database(&self) -> Connection {
+        Connection::open(self.folder.path().join("rotunda.db")).unwrap()
     }
 }
 

@@ -277,7 +277,7 @@ async fn what_another_release_wrote_is_not_guessed_at() {
     practice.level(Seq(2)).await;
     let mut ben = practice.join_at(1, "ben", Codec::Json).await.unwrap();
     ben.read().await;
-    practice.write_unknown_event(3).await;
+    practice.write_unknown_event(3);
     let ended = async {
         while ben.is_here() {
             ben.wait().await;
@@ -320,7 +320,7 @@ async fn a_log_that_went_back_makes_its_rooms_anew_on_every_node() {
     practice.level(Seq(3)).await;
     let mut ben = practice.join_at(1, "ben", Codec::Json).await.unwrap();
     ben.read().await;
-    practice.go_back_to(2).await;
+    practice.go_back_to(2);
     let ended = async {
         while ben.is_here() {
             ben.wait().await;

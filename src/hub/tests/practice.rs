@@ -10,8 +10,7 @@ use rotunda_protocol::item::{Content, Direction};
 use rotunda_protocol::principal::{Actor, Principal};
 use rotunda_protocol::refusal::Refusal;
 
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
+use rusqlite::Connection;
 
 use super::member::Member;
 use crate::bus::local::LocalBus;
@@ -175,32 +174,29 @@ impl Practice {
     }
 
     /// A newer release on the same database writes an event that this one does not know.
-    pub(super) async fn write_unknown_event(&self, seq: i64) {
-        let file = self.folder.path().join("rotunda.db");
-        let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
-        let (organization, body) = (self.organization.as_str(), r#"[{"change":"moon","phase":1}]"#);
-        sqlx::query("INSERT INTO events (organization, seq, at, by, body) VALUES ($1, $2, 0, 'contact', $3)")
-            .bind(organization)
-            .bind(seq)
-            .bind(body)
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        let head = sqlx::query("UPDATE organizations SET head = $2 WHERE id = $1").bind(organization);
-        head.bind(seq).execute(&mut connection).await.unwrap();
+    pub(super) fn write_unknown_event(&self, seq: i64) {
+        let body = r#"[{"change":"moon","phase":1}]"#;
+        let connection = self.database();
+        let event = "INSERT INTO events (organization, seq, at, by, body) VALUES (?1, ?2, 0, 'contact', ?3)";
+        connection.execute(event, (self.organization.as_str(), seq, body)).unwrap();
+        self.set_head(&connection, seq);
     }
 
     /// The database is replaced by an older copy of itself.
-    pub(super) async fn go_back_to(&self, seq: i64) {
-        let file = self.folder.path().join("rotunda.db");
-        let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
-        for statement in [
-            "DELETE FROM events WHERE organization = $1 AND seq > $2",
-            "UPDATE organizations SET head = $2 WHERE id = $1",
-        ] {
-            let query = sqlx::query(statement).bind(self.organization.as_str()).bind(seq);
-            query.execute(&mut connection).await.unwrap();
-        }
+    pub(super) fn go_back_to(&self, seq: i64) {
+        let connection = self.database();
+        let later = "DELETE FROM events WHERE organization = ?1 AND seq > ?2";
+        connection.execute(later, (self.organization.as_str(), seq)).unwrap();
+        self.set_head(&connection, seq);
+    }
+
+    fn set_head(&self, connection: &Connection, seq: i64) {
+        let head = "UPDATE organizations SET head = ?2 WHERE id = ?1";
+        connection.execute(head, (self.organization.as_str(), seq)).unwrap();
+    }
+
+    fn database(&self) -> Connection {
+        Connection::open(self.folder.path().join("rotunda.db")).unwrap()
     }
 
     /// Everything that happened.

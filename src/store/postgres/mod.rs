@@ -9,6 +9,10 @@
 //! their own: a turn needs no second connection of those that others may hold while they wait for it, and a node's
 //! sign of life waits for neither.
 
+mod driver;
+mod fault;
+mod nul;
+
 mod lanes;
 mod open;
 

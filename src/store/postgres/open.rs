@@ -5,15 +5,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, SqlSafeStr};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::PostgresStore;
-use crate::store::sql::fault::sqlstate;
-use crate::store::sql::schema::migrator;
+use super::fault::sqlstate;
 use crate::store::sql::statements::STATEMENTS_PREPARED;
 
 /// Connections that read.
@@ -180,8 +179,7 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), OpenError> {
         Ok(connected) => connected.map_err(|error| not_opened(options, error))?,
         Err(elapsed) => return Err(OpenError::Unreachable { at: at(), problem: elapsed.to_string() }),
     };
-    let history = [(1, "rotunda", include_str!("../migrations/postgres/0001_rotunda.sql"))];
-    let migrated = timeout(MIGRATE_MAX, migrator(history).run_direct(None, &mut connection, false)).await;
+    let migrated = timeout(MIGRATE_MAX, migrator().run_direct(None, &mut connection, false)).await;
     match migrated {
         Ok(Ok(())) => {}
         Ok(Err(MigrateError::VersionMissing(version))) => return Err(OpenError::Newer { at: at(), version }),
@@ -189,6 +187,18 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), OpenError> {
         Err(elapsed) => return Err(OpenError::Migration { at: at(), source: elapsed.into() }),
     }
     connection.close().await.map_err(|error| not_opened(options, error))
+}
+
+/// The schema's history. What was released in it is never changed.
+fn migrator() -> Migrator {
+    let rotunda = include_str!("../migrations/postgres/0001_rotunda.sql").into_sql_str();
+    Migrator::with_migrations(vec![Migration::new(
+        1,
+        "rotunda".into(),
+        MigrationType::Simple,
+        rotunda,
+        false,
+    )])
 }
 
 fn not_opened(options: &PgConnectOptions, error: sqlx::Error) -> OpenError {

@@ -8,9 +8,10 @@ use sqlx::PgTransaction;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::append::move_head;
+use super::fault::sqlstate;
 use super::lanes::Place;
 use super::{PostgresStore, in_task};
-use crate::store::sql::fault::{Fault, sqlstate};
+use crate::store::sql::fault::Fault;
 use crate::store::{Appended, Batch, StoreError, Turn};
 
 /// The database has ended a session whose transaction did nothing for too long …

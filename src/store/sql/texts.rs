@@ -178,5 +178,5 @@ macro_rules! postgres {
     };
 }
 
-pub(super) const SQLITE: Texts = texts!(sqlite);
-pub(super) const POSTGRES: Texts = texts!(postgres);
+pub(in crate::store) const SQLITE: Texts = texts!(sqlite);
+pub(in crate::store) const POSTGRES: Texts = texts!(postgres);

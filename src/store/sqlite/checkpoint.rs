@@ -7,12 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::Connection;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::writer::Request;
-use crate::store::sql::fault::Fault;
 
 /// How long the log grows before it is brought in.
 const GROWS: Duration = Duration::from_millis(500);
@@ -24,8 +24,6 @@ const PAGES_LEFT: i64 = 64;
 /// Brings the log in from time to time.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
-    /// Its own.
-    pub(super) connection: SqliteConnection,
     /// Something was committed.
     pub(super) committed: Arc<Notify>,
     /// The writer, while there is one.
@@ -35,24 +33,26 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Runs until it is stopped.
-    pub(super) async fn run(mut self) {
-        let stop = self.stop.clone();
-        while stop.run_until_cancelled(self.grown()).await.is_some() {
-            if let Err(fault) = self.bring_in().await {
+    /// Runs until it is stopped, with a connection of its own.
+    pub(super) async fn run(self, mut connection: Connection) {
+        while self.stop.run_until_cancelled(self.grown()).await.is_some() {
+            let passed = spawn_blocking(move || (bring_in(&connection), connection));
+            let outcome;
+            (outcome, connection) = match passed.await {
+                Ok(passed) => passed,
+                Err(error) => return tracing::error!(%error, "checkpointing has failed"),
+            };
+            if let Err(error) = outcome {
                 tracing::warn!(
-                    ?fault,
+                    %error,
                     "could not bring the write-ahead log into the file; trying again later"
                 );
                 continue;
             }
             let Some(writer) = self.writer.upgrade() else { break };
-            if stop.run_until_cancelled(writer.send(Request::Checkpoint)).await.is_none() {
+            if self.stop.run_until_cancelled(writer.send(Request::Checkpoint)).await.is_none() {
                 break;
             }
-        }
-        if let Err(error) = self.connection.close().await {
-            tracing::warn!(%error, "the checkpointing connection was not closed cleanly");
         }
     }
 
@@ -60,20 +60,21 @@ impl Checkpointer {
         self.committed.notified().await;
         tokio::time::sleep(GROWS).await;
     }
+}
 
-    async fn bring_in(&mut self) -> Result<(), Fault> {
-        for _ in 0..PASSES_MAX {
-            if checkpoint(&mut self.connection).await? <= PAGES_LEFT {
-                break;
-            }
+fn bring_in(connection: &Connection) -> rusqlite::Result<()> {
+    for _ in 0..PASSES_MAX {
+        if checkpoint(connection)? <= PAGES_LEFT {
+            break;
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Brings in what can be brought in without waiting for anybody, and says how many pages are left.
-pub(super) async fn checkpoint(connection: &mut SqliteConnection) -> Result<i64, Fault> {
-    let (_busy, pages, brought_in): (i64, i64, i64) =
-        sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(connection).await?;
-    Ok(pages - brought_in)
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+        let (pages, brought_in): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok(pages - brought_in)
+    })
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rotunda_protocol::Millis;
 use rotunda_protocol::id::OrganizationId;
-use sqlx::SqliteConnection;
+use rusqlite::Connection;
 
 use super::writer::Waiting;
 use crate::domain::event::Seq;
@@ -85,7 +85,7 @@ impl<'a> Commit<'a> {
 /// The heads of the logs that a group appends to. Under the lock that `BEGIN IMMEDIATE` took, so that nobody
 /// else appends between this and the commit, be it another process.
 pub(super) async fn read_heads(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     group: &[Waiting],
 ) -> Result<BTreeMap<OrganizationId, Seq>, Fault> {
     let organizations: BTreeSet<_> = group.iter().map(|waiting| &waiting.batch.organization).collect();

@@ -2,19 +2,23 @@
 //!
 //! On disk: a log (`events`) and the rows that it amounts to, in tables that an operator can read (the
 //! migrations describe each column). The file is in WAL mode: readers never wait for the writer. The one
-//! writer takes all batches that wait and commits them in one transaction, flushed to the disk before any
-//! is answered, while a second connection brings the log of earlier ones into the file; rows go out in
-//! statements of many rows, each row once. Logs are rowid tables that append, and indexes are partial where
-//! that spares the changes of open conversations from touching any. Members of archived conversations repeat
-//! the time of its activity, so that a page of the archive is read from
-//! indexes: it costs the page and the number of endpoints, not the organization.
+//! writer, on a thread of its own, takes all batches that wait and commits them in one transaction, flushed to
+//! the disk before any is answered, while a second connection brings the log of earlier ones into the file;
+//! rows go out in statements of many rows, each row once. Logs are rowid tables that append, and indexes are
+//! partial where that spares the changes of open conversations from touching any. Members of archived
+//! conversations repeat the time of its activity, so that a page of the archive is read from indexes: it costs
+//! the page and the number of endpoints, not the organization.
 
+mod connection;
+mod driver;
 mod fault;
+
 mod open;
 
-mod commit;
+mod readers;
 
 mod checkpoint;
+mod commit;
 mod writer;
 
 #[cfg(test)]
@@ -28,15 +32,14 @@ use async_trait::async_trait;
 use rotunda_protocol::conversation::Mark;
 use rotunda_protocol::id::{ConversationId, OrganizationId, TeammateId};
 use rotunda_protocol::item::Item;
-use sqlx::pool::PoolConnection;
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use self::connection::{Database, Settings};
 pub use self::open::OpenError;
-use self::open::Settings;
+use self::readers::Readers;
 use self::writer::{Request, Waiting};
 use super::nodes::{Beat, Nodes};
-use super::sql::fault::Fault;
 use super::sql::{archived, nodes, read};
 use super::{Appended, ArchivedQuery, Batch, ChangedSince, Found, Image, Needs, Store, StoreError};
 use crate::domain::conversation::Conversation;
@@ -46,7 +49,7 @@ use crate::domain::node::NodeId;
 /// A database in one file.
 #[derive(Debug)]
 pub struct SqliteStore {
-    readers: SqlitePool,
+    readers: Readers,
     requests: mpsc::Sender<Request>,
     transactions: Arc<AtomicU64>,
 }
@@ -66,7 +69,7 @@ impl SqliteStore {
     /// Opens a database; makes it, and the folders it is in, if there is none. Has to be called within a
     /// Tokio runtime, which carries the writer.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        open::open(path, Settings::default()).await
+        open::open(Database { path: path.into(), settings: Settings::default() }).await
     }
 
     /// Finishes what was asked before, brings everything into the one file, and closes it. What is asked
@@ -85,16 +88,6 @@ impl SqliteStore {
         Ok(noted.await.map_err(|_ended| Closed)??)
     }
 
-    /// A connection that reads.
-    async fn reader(&self) -> Result<PoolConnection<Sqlite>, Fault> {
-        Ok(self.readers.acquire().await?)
-    }
-
-    /// The same, for several questions that are answered as of one moment.
-    async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
-        Ok(self.readers.begin().await?)
-    }
-
     /// How many transactions were committed. Less than the batches that were appended, when they waited
     /// together.
     pub fn transactions(&self) -> u64 {
@@ -105,7 +98,8 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn load(&self, organization: &OrganizationId) -> Result<Option<Image>, StoreError> {
-        Ok(read::image(&mut *self.snapshot().await?, organization).await?)
+        let organization = organization.clone();
+        self.readers.ask(async move |reader| read::image(reader, &organization).await).await
     }
 
     async fn append(&self, batch: Batch) -> Result<Appended, StoreError> {
@@ -121,11 +115,13 @@ impl Store for SqliteStore {
         after: Seq,
         limit: u32,
     ) -> Result<Vec<(Seq, Event)>, StoreError> {
-        Ok(read::events(&mut *self.reader().await?, organization, after, limit).await?)
+        let organization = organization.clone();
+        self.readers.ask(async move |reader| read::events(reader, &organization, after, limit).await).await
     }
 
     async fn find(&self, organization: &OrganizationId, needs: Needs) -> Result<Found, StoreError> {
-        Ok(read::find(&mut *self.snapshot().await?, organization, needs).await?)
+        let organization = organization.clone();
+        self.readers.ask(async move |reader| read::find(reader, &organization, needs).await).await
     }
 
     async fn items(
@@ -136,7 +132,11 @@ impl Store for SqliteStore {
         before: u32,
         limit: u32,
     ) -> Result<Vec<(Item, Seq)>, StoreError> {
-        Ok(read::items(&mut *self.reader().await?, organization, conversation, from..before, limit).await?)
+        let (organization, conversation) = (organization.clone(), conversation.clone());
+        let items = async move |reader: &mut Connection| {
+            read::items(reader, &organization, &conversation, from..before, limit).await
+        };
+        self.readers.ask(items).await
     }
 
     async fn archived(
@@ -144,7 +144,8 @@ impl Store for SqliteStore {
         organization: &OrganizationId,
         query: ArchivedQuery,
     ) -> Result<Vec<(Conversation, Seq, Mark)>, StoreError> {
-        Ok(archived::page(&mut *self.snapshot().await?, organization, &query).await?)
+        let organization = organization.clone();
+        self.readers.ask(async move |reader| archived::page(reader, &organization, &query).await).await
     }
 
     async fn changed_since(
@@ -154,8 +155,11 @@ impl Store for SqliteStore {
         since: Seq,
         limit: u32,
     ) -> Result<Option<ChangedSince>, StoreError> {
-        Ok(archived::changed_since(&mut *self.snapshot().await?, organization, teammate, since, limit)
-            .await?)
+        let (organization, teammate) = (organization.clone(), teammate.clone());
+        let changed = async move |reader: &mut Connection| {
+            archived::changed_since(reader, &organization, &teammate, since, limit).await
+        };
+        self.readers.ask(changed).await
     }
 }
 
@@ -169,11 +173,12 @@ impl Nodes for SqliteStore {
         &self,
         organizations: &[OrganizationId],
     ) -> Result<Vec<(OrganizationId, Seq)>, StoreError> {
-        Ok(nodes::heads(&mut *self.readers.acquire().await.map_err(Fault::from)?, &organizations).await?)
+        let organizations = organizations.to_vec();
+        self.readers.ask(async move |reader| nodes::heads(reader, &organizations).await).await
     }
 
     async fn nodes(&self) -> Result<Vec<Beat>, StoreError> {
-        Ok(nodes::all(&mut *self.readers.acquire().await.map_err(Fault::from)?).await?)
+        self.readers.ask(async |reader| nodes::all(reader).await).await
     }
 
     async fn forget(&self, node: &NodeId, number: u64) -> Result<(), StoreError> {

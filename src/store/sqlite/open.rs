@@ -4,36 +4,24 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::thread;
 
-use sqlx::migrate::MigrateError;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
+use rusqlite::{Connection, OptionalExtension};
+use rusqlite_migration::{M, Migrations, SchemaVersion};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::SqliteStore;
 use super::checkpoint::Checkpointer;
+use super::connection::Database;
 use super::fault::{is_damage, is_no_database};
+use super::readers::Readers;
 use super::writer::{Checkpoints, Request, Writer};
-use crate::store::sql::schema::migrator;
-use crate::store::sql::statements::STATEMENTS_PREPARED;
 
-/// Connections that read: reads are short, and more than this many at once only compete for the processors.
-const READERS: u32 = 4;
-/// How long a read waits for a connection before it gives up.
-const READER_WAIT_MAX: Duration = Duration::from_secs(5);
-/// Pages that the writer keeps, in KiB: it rewrites the rows of what is busy, again and again.
-const WRITER_CACHE_KIB: u32 = 64 << 10;
-/// Rows that a reader may be ahead of who takes them in: spares a change of threads for most of them.
-const ROWS_AHEAD: usize = 256;
 /// Batches that may wait for the writer; who comes then waits for a place.
 const REQUESTS_MAX: usize = 1024;
-/// The write-ahead log is cut back to this size, in bytes, when it has grown beyond.
-const LOG_BYTES_MAX: u32 = 64 << 20;
-/// A log of this many pages, as many as those bytes, is brought in by the writer itself: the checkpointer
-/// does not keep up.
-const LOG_PAGES_MAX: u32 = LOG_BYTES_MAX / 4096;
 /// Files up to this size, in bytes, are checked whole at each start: about a second's reading.
 const CHECK_WHOLE_BYTES_MAX: u64 = 256 << 20;
 /// What is checked of larger files: the tables that every start reads, and that are always small.
@@ -76,7 +64,7 @@ pub enum OpenError {
         /// Its path.
         path: PathBuf,
         /// The newest version of its schema.
-        version: i64,
+        version: usize,
     },
     /// Its schema could not be brought up to this release.
     #[error("the schema of the database {path} could not be brought up to date: {source}")]
@@ -84,55 +72,57 @@ pub enum OpenError {
         /// Its path.
         path: PathBuf,
         /// Why.
-        source: MigrateError,
+        source: rusqlite_migration::Error,
     },
 }
 
-/// What tests set otherwise than the rest of the world.
-#[derive(Debug, Clone)]
-pub(super) struct Settings {
-    /// How long a statement waits for somebody else's lock.
-    pub(super) busy_timeout: Duration,
-    /// The most pages that the file may have; none if the disk is the limit.
-    pub(super) pages_max: Option<u32>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { busy_timeout: Duration::from_secs(5), pages_max: None }
-    }
-}
-
 /// Opens a database and starts its writer.
-pub(super) async fn open(path: &Path, settings: Settings) -> Result<SqliteStore, OpenError> {
-    let unavailable = |source| OpenError::Unavailable { path: path.into(), source };
-    create(path).map_err(|error| unavailable(error.into()))?;
-    let writing = writing(path, &settings);
-    let mut connection = writing.connect().await.map_err(|error| not_opened(path, error))?;
-    check(path, &mut connection).await?;
-    migrate(path, &mut connection).await?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .acquire_timeout(READER_WAIT_MAX)
-        .test_before_acquire(false)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(reading(path, &settings))
-        .await
-        .map_err(|error| not_opened(path, error))?;
-    let beside = writing.connect().await.map_err(|error| not_opened(path, error))?;
-    let (requests, inbox) = mpsc::channel(REQUESTS_MAX);
-    let transactions = Arc::new(AtomicU64::new(0));
-    let writer = Writer {
-        checkpoints: start_checkpointer(beside, requests.downgrade()),
-        options: writing,
-        connection: Some(connection),
-        requests: inbox,
-        transactions: Arc::clone(&transactions),
-        refs_since_prune: 0,
-    };
-    tokio::spawn(writer.run());
-    Ok(SqliteStore { readers, requests, transactions })
+pub(super) async fn open(database: Database) -> Result<SqliteStore, OpenError> {
+    let path = database.path.clone();
+    let opened = spawn_blocking(move || Opened::open(database)).await;
+    let opened =
+        opened.map_err(|failed| OpenError::Unavailable { path: path.clone(), source: failed.into() })??;
+    opened.start().map_err(|error| OpenError::Unavailable { path, source: error.into() })
+}
+
+/// A file that was checked and brought up to this release, and the connections to it.
+struct Opened {
+    database: Database,
+    writing: Connection,
+    /// For the checkpointer.
+    beside: Connection,
+    readers: Readers,
+}
+
+impl Opened {
+    fn open(database: Database) -> Result<Self, OpenError> {
+        let path = &database.path;
+        let not_opened = |error| not_opened(path, error);
+        create(path).map_err(|error| OpenError::Unavailable { path: path.clone(), source: error.into() })?;
+        let mut writing = database.writing().map_err(not_opened)?;
+        check(path, &writing)?;
+        migrate(path, &mut writing)?;
+        let beside = database.writing().map_err(not_opened)?;
+        let readers = Readers::open(database.clone()).map_err(not_opened)?;
+        Ok(Self { database, writing, beside, readers })
+    }
+
+    /// The writer has a thread of its own: it waits for the disk most of the time.
+    fn start(self) -> std::io::Result<SqliteStore> {
+        let (requests, inbox) = mpsc::channel(REQUESTS_MAX);
+        let transactions = Arc::new(AtomicU64::new(0));
+        let writer = Writer {
+            checkpoints: start_checkpointer(self.beside, requests.downgrade()),
+            database: self.database,
+            connection: Some(self.writing),
+            requests: inbox,
+            transactions: Arc::clone(&transactions),
+            refs_since_prune: 0,
+        };
+        let runtime = Handle::current();
+        thread::Builder::new().name("sqlite-writer".into()).spawn(move || runtime.block_on(writer.run()))?;
+        Ok(SqliteStore { readers: self.readers, requests, transactions })
+    }
 }
 
 /// Makes the file, for nobody else's eyes, and its folders, unless they are there. SQLite takes an empty file
@@ -151,42 +141,13 @@ fn create(path: &Path) -> std::io::Result<()> {
     }
 }
 
-fn start_checkpointer(connection: SqliteConnection, writer: mpsc::WeakSender<Request>) -> Checkpoints {
+fn start_checkpointer(connection: Connection, writer: mpsc::WeakSender<Request>) -> Checkpoints {
     let (committed, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-    let checkpointer =
-        Checkpointer { connection, committed: Arc::clone(&committed), writer, stop: stop.clone() };
-    Checkpoints { committed, stop, task: tokio::spawn(checkpointer.run()) }
+    let checkpointer = Checkpointer { committed: Arc::clone(&committed), writer, stop: stop.clone() };
+    Checkpoints { committed, stop, task: tokio::spawn(checkpointer.run(connection)) }
 }
 
-fn writing(path: &Path, settings: &Settings) -> SqliteConnectOptions {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        // An answered command survives a loss of power. Committing in groups makes this cost next to nothing.
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(settings.busy_timeout)
-        .statement_cache_capacity(STATEMENTS_PREPARED)
-        .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
-        .pragma("wal_autocheckpoint", LOG_PAGES_MAX.to_string())
-        .pragma("journal_size_limit", LOG_BYTES_MAX.to_string())
-        .disable_statement_logging();
-    match settings.pages_max {
-        Some(pages) => options.pragma("max_page_count", pages.to_string()),
-        None => options,
-    }
-}
-
-fn reading(path: &Path, settings: &Settings) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .read_only(true)
-        .busy_timeout(settings.busy_timeout)
-        .row_buffer_size(ROWS_AHEAD)
-        .disable_statement_logging()
-}
-
-fn not_opened(path: &Path, error: sqlx::Error) -> OpenError {
+fn not_opened(path: &Path, error: rusqlite::Error) -> OpenError {
     let path = path.into();
     if is_no_database(&error) {
         OpenError::NotADatabase { path }
@@ -200,38 +161,50 @@ fn not_opened(path: &Path, error: sqlx::Error) -> OpenError {
 /// Looks for damage before anything is built upon it. A small file is read whole; of a large one, whose
 /// reading would hold up a restart for minutes, the tables that every start needs. The rest of a large file
 /// is checked by SQLite page by page as it is read, and by backups.
-async fn check(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
+fn check(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
     if bytes <= CHECK_WHOLE_BYTES_MAX {
-        return check_by(path, connection, "PRAGMA quick_check(1)".into()).await;
+        return check_by(path, connection, "PRAGMA quick_check(1)");
     }
     for table in CHECK_ALWAYS {
-        check_by(path, connection, format!("PRAGMA quick_check({table})")).await?;
+        check_by(path, connection, &format!("PRAGMA quick_check({table})"))?;
     }
     Ok(())
 }
 
-async fn check_by(path: &Path, connection: &mut SqliteConnection, check: String) -> Result<(), OpenError> {
-    let findings: Vec<String> = sqlx::query_scalar(AssertSqlSafe(check))
-        .fetch_all(connection)
-        .await
+fn check_by(path: &Path, connection: &Connection, check: &str) -> Result<(), OpenError> {
+    let finding = connection
+        .query_row(check, [], |row| row.get::<_, String>(0))
         .map_err(|error| not_opened(path, error))?;
-    match findings.into_iter().find(|finding| finding != "ok") {
-        Some(problem) => Err(OpenError::Damaged { path: path.into(), problem }),
-        None => Ok(()),
-    }
+    if finding == "ok" { Ok(()) } else { Err(OpenError::Damaged { path: path.into(), problem: finding }) }
 }
 
-async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
-    let history = [
-        (1, "rotunda", include_str!("../migrations/sqlite/0001_rotunda.sql")),
-        (2, "nodes", include_str!("../migrations/sqlite/0002_nodes.sql")),
-    ];
-    let Err(error) = migrator(history).run(connection).await else { return Ok(()) };
-    let path = path.into();
-    Err(if let MigrateError::VersionMissing(version) = error {
-        OpenError::Newer { path, version }
-    } else {
-        OpenError::Migration { path, source: error }
-    })
+/// Brings the schema up to this release. What was released of its history is never changed.
+fn migrate(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
+    let migrations = Migrations::new(vec![
+        M::up(include_str!("../migrations/sqlite/0001_rotunda.sql")),
+        M::up(include_str!("../migrations/sqlite/0002_nodes.sql")),
+    ]);
+    let migrated = adopt(connection).and_then(|()| {
+        if let SchemaVersion::Outside(version) = migrations.current_version(connection)? {
+            return Ok(Err(OpenError::Newer { path: path.into(), version: version.get() }));
+        }
+        migrations.to_latest(connection).map(Ok)
+    });
+    migrated.unwrap_or_else(|source| Err(OpenError::Migration { path: path.into(), source }))
+}
+
+/// Early releases kept a table of what was done to the schema; now its version stands in the file's header.
+fn adopt(connection: &mut Connection) -> Result<(), rusqlite_migration::Error> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let listed = "SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+    if transaction.query_row(listed, [], |_| Ok(())).optional()?.is_some() {
+        let version: i64 =
+            transaction
+                .query_row("SELECT coalesce(max(version), 0) FROM _sqlx_migrations", [], |row| row.get(0))?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.execute_batch("DROP TABLE _sqlx_migrations")?;
+    }
+    transaction.commit()?;
+    Ok(())
 }

@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::future::join_all;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::open::{self, Settings};
+use super::connection::{Database, Settings};
+use super::open;
 use super::writer::Request;
 use super::{OpenError, SqliteStore};
 use crate::domain::event::{Event, Seq};
 use crate::store::contract::sample::{NOON, batch, event, id, record, small_event};
 use crate::store::contract::{self};
+use crate::store::nodes::Nodes;
 use crate::store::{Appended, Batch, Needs, Store, StoreError};
 
 contract::checks!(fresh);
@@ -28,12 +29,17 @@ fn database(folder: &TempDir) -> PathBuf {
 }
 
 /// Somebody else's connection to the same file.
-async fn somebody(path: &Path) -> SqliteConnection {
-    SqliteConnectOptions::new().filename(path).connect().await.unwrap()
+fn somebody(path: &Path) -> Connection {
+    Connection::open(path).unwrap()
 }
 
-async fn execute(connection: &mut SqliteConnection, statement: &str) {
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.unwrap();
+fn number(connection: &Connection, question: &str) -> i64 {
+    connection.query_row(question, [], |row| row.get(0)).unwrap()
+}
+
+/// The store with other settings.
+async fn opened_with(folder: &TempDir, settings: Settings) -> SqliteStore {
+    open::open(Database { path: database(folder), settings }).await.unwrap()
 }
 
 /// Appends `count` batches, each to a new organization's log, all at once.
@@ -99,10 +105,7 @@ async fn a_checkpoint_brings_the_log_into_the_file() {
     store.append(batch("o", 1, vec![small_event("second")])).await.unwrap();
     let without_log = folder.path().join("copy.db");
     std::fs::copy(database(&folder), &without_log).unwrap();
-    let mut somebody = somebody(&without_log).await;
-    let head: i64 =
-        sqlx::query_scalar("SELECT head FROM organizations").fetch_one(&mut somebody).await.unwrap();
-    assert_eq!(head, 1);
+    assert_eq!(number(&somebody(&without_log), "SELECT head FROM organizations"), 1);
 }
 
 #[tokio::test]
@@ -131,8 +134,7 @@ async fn old_refs_are_forgotten_a_few_at_a_time() {
         let from = 300 * u32::try_from(expected).unwrap();
         store.append(Batch { refs: refs(from), ..batch("o", expected, events) }).await.unwrap();
     }
-    let mut somebody = somebody(&database(&folder)).await;
-    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM refs").fetch_one(&mut somebody).await.unwrap();
+    let kept = number(&somebody(&database(&folder)), "SELECT count(*) FROM refs");
     assert_eq!(kept, 900, "the first day's are gone, all others are there");
     let needs = |name: &str| Needs { refs: vec![(id("contact"), name.into())], ..Needs::default() };
     assert!(store.find(&id("o"), needs("299")).await.unwrap().refs.is_empty());
@@ -173,16 +175,42 @@ async fn a_damaged_database_is_refused_with_what_to_do() {
 async fn a_newer_schema_is_refused() {
     let (store, folder) = fresh().await;
     store.close().await.unwrap();
-    let mut somebody = somebody(&database(&folder)).await;
-    execute(
-        &mut somebody,
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-         VALUES (999, 'tomorrow', 1, x'00', 0)",
-    )
-    .await;
-    somebody.close().await.unwrap();
+    somebody(&database(&folder)).pragma_update(None, "user_version", 999).unwrap();
     let error = SqliteStore::open(&database(&folder)).await.unwrap_err();
     assert!(matches!(error, OpenError::Newer { version: 999, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_of_an_early_release_is_brought_up_to_this_one() {
+    for done in [1, 2, 999] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        let early = somebody(&database(&folder));
+        early.execute_batch(include_str!("../migrations/sqlite/0001_rotunda.sql")).unwrap();
+        if done > 1 {
+            early.execute_batch(include_str!("../migrations/sqlite/0002_nodes.sql")).unwrap();
+        }
+        early
+            .execute_batch(
+                "INSERT INTO organizations (id, head, epoch, cursor_key) VALUES ('o', 0, 7, randomblob(16)); \
+                 CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY); \
+                 INSERT INTO _sqlx_migrations VALUES (1)",
+            )
+            .unwrap();
+        early.execute("INSERT OR IGNORE INTO _sqlx_migrations VALUES (?1)", [done]).unwrap();
+        drop(early);
+        let opened = SqliteStore::open(&database(&folder)).await;
+        if done == 999 {
+            assert!(matches!(opened, Err(OpenError::Newer { version: 999, .. })), "{opened:?}");
+            continue;
+        }
+        let store = opened.unwrap();
+        assert_eq!(store.load(&id("o")).await.unwrap().unwrap().epoch, 7);
+        assert!(store.nodes().await.unwrap().is_empty());
+        let somebody = somebody(&database(&folder));
+        assert_eq!(number(&somebody, "PRAGMA user_version"), 2);
+        assert_eq!(number(&somebody, "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%sqlx%'"), 0);
+    }
 }
 
 #[tokio::test]
@@ -197,14 +225,14 @@ async fn a_folder_that_cannot_be_made_is_refused() {
 async fn a_locked_database_is_unavailable_until_it_is_free() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { busy_timeout: Duration::from_millis(10), ..Settings::default() };
-    let store = open::open(&database(&folder), settings).await.unwrap();
+    let store = opened_with(&folder, settings).await;
     store.append(batch("o", 0, vec![small_event("t")])).await.unwrap();
-    let mut somebody = somebody(&database(&folder)).await;
-    execute(&mut somebody, "BEGIN EXCLUSIVE").await;
+    let somebody = somebody(&database(&folder));
+    somebody.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let outcomes = append_many(&store, 3).await;
     assert!(outcomes.iter().all(is_unavailable), "{outcomes:?}");
     assert_eq!(store.load(&id("o")).await.unwrap().unwrap().head, Seq(1), "reading goes on");
-    execute(&mut somebody, "ROLLBACK").await;
+    somebody.execute_batch("ROLLBACK").unwrap();
     let outcomes = append_many(&store, 3).await;
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
 }
@@ -213,11 +241,11 @@ async fn a_locked_database_is_unavailable_until_it_is_free() {
 async fn a_full_disk_is_unavailable_until_there_is_room() {
     let (store, folder) = fresh().await;
     store.close().await.unwrap();
-    let mut somebody = somebody(&database(&folder)).await;
-    execute(&mut somebody, "CREATE TABLE ballast AS SELECT randomblob(1000000) AS stone").await;
+    let somebody = somebody(&database(&folder));
+    somebody.execute_batch("CREATE TABLE ballast AS SELECT randomblob(1000000) AS stone").unwrap();
     // SQLite takes a limit below the file's size as the file's size.
     let settings = Settings { pages_max: Some(1), ..Settings::default() };
-    let store = open::open(&database(&folder), settings).await.unwrap();
+    let store = opened_with(&folder, settings).await;
     let fits = |n: u64| batch("o", n, vec![small_event(&n.to_string())]);
     let too_large = |n: u64| batch("o", n, (0..50).map(|part| large_event(&part.to_string())).collect());
     assert!(matches!(store.append(fits(0)).await, Ok(Appended::Committed(Seq(1)))));
@@ -226,7 +254,7 @@ async fn a_full_disk_is_unavailable_until_there_is_room() {
     assert_eq!(store.load(&id("o")).await.unwrap().unwrap().head, Seq(1), "nothing was written");
     assert_eq!(store.events(&id("o"), Seq(0), 100).await.unwrap().len(), 1);
     assert!(matches!(store.append(fits(1)).await, Ok(Appended::Committed(Seq(2)))), "small ones still fit");
-    execute(&mut somebody, "DROP TABLE ballast").await;
+    somebody.execute_batch("DROP TABLE ballast").unwrap();
     assert!(matches!(store.append(too_large(2)).await, Ok(Appended::Committed(Seq(52)))));
 }
 
@@ -248,7 +276,7 @@ async fn two_stores_on_one_file_do_not_overwrite_each_other() {
 #[tokio::test]
 async fn pages_are_read_from_indexes() {
     let (_store, folder) = fresh().await;
-    let mut somebody = somebody(&database(&folder)).await;
+    let somebody = somebody(&database(&folder));
     for statement in [
         "SELECT activity_at, id FROM conversations WHERE state = 'archived' AND endpoint = ? \
          AND organization = ? AND (activity_at, id) < (?, ?) ORDER BY activity_at DESC, id DESC LIMIT ?",
@@ -257,10 +285,9 @@ async fn pages_are_read_from_indexes() {
          AND (archived_activity, conversation) < (?, ?) \
          ORDER BY archived_activity DESC, conversation DESC LIMIT ?",
     ] {
-        let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
-        let plan: Vec<(i64, i64, i64, String)> =
-            sqlx::query_as(explained).fetch_all(&mut somebody).await.unwrap();
-        let plan: Vec<_> = plan.into_iter().map(|(_, _, _, step)| step).collect();
+        let mut explained = somebody.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+        let steps = explained.raw_query().mapped(|row| row.get::<_, String>("detail"));
+        let plan: Vec<_> = steps.map(Result::unwrap).collect();
         assert_eq!(plan.len(), 1, "{plan:?}");
         assert!(plan[0].starts_with("SEARCH") && plan[0].contains("USING COVERING INDEX"), "{plan:?}");
         assert!(!plan[0].contains("B-TREE"), "{plan:?}");

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rotunda_protocol::Millis;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use rusqlite::Connection;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::checkpoint::checkpoint;
 use super::commit::{Commit, read_heads};
-use super::fault::is_no_transaction;
+use super::connection::{Database, roll_back};
 use crate::clock;
 use crate::store::refs::{PRUNE_EVERY, PRUNE_MAX, remembered_since};
 use crate::store::sql::fault::Fault;
@@ -48,9 +47,9 @@ pub(super) struct Waiting {
 /// The writer. It ends when it is told to close, or when nobody is left who could ask it anything.
 #[derive(Debug)]
 pub(super) struct Writer {
-    pub(super) options: SqliteConnectOptions,
-    /// None after a fault that left it in doubt; made anew, by `options`, by the next transaction.
-    pub(super) connection: Option<SqliteConnection>,
+    pub(super) database: Database,
+    /// None after a fault that left it in doubt; made anew by the next transaction.
+    pub(super) connection: Option<Connection>,
     pub(super) requests: mpsc::Receiver<Request>,
     pub(super) checkpoints: Checkpoints,
     /// How many were committed.
@@ -76,7 +75,7 @@ impl Writer {
                 None | Some(Request::Append(_)) => {}
                 // Whoever beats may have stopped waiting.
                 Some(Request::Node(change, done)) => drop(done.send(self.note(&change).await)),
-                Some(Request::Checkpoint) => self.checkpoint().await,
+                Some(Request::Checkpoint) => self.checkpoint(),
                 Some(Request::Close(done)) => {
                     // Whoever closes may have stopped waiting; the writer ends all the same.
                     drop(done.send(self.close().await));
@@ -135,7 +134,7 @@ impl Writer {
 
     /// Commits batches in one transaction: what became of each, or nothing was written.
     async fn commit(&mut self, group: &[Waiting]) -> Result<Vec<Appended>, Fault> {
-        let mut connection = self.connected().await?;
+        let mut connection = self.connected()?;
         let outcome = self.transact(&mut connection, group).await;
         if let Ok((appended, written)) = outcome {
             self.connection = Some(connection);
@@ -145,30 +144,28 @@ impl Writer {
             }
             return Ok(appended);
         }
-        // SQLite itself has rolled back after some faults; then there is no transaction any more.
-        match sqlx::query("ROLLBACK").execute(&mut connection).await {
-            Ok(_) => self.connection = Some(connection),
-            Err(error) if is_no_transaction(&error) => self.connection = Some(connection),
+        match roll_back(&connection) {
+            Ok(()) => self.connection = Some(connection),
             Err(error) => tracing::warn!(%error, "could not roll back; the connection is given up"),
         }
         outcome.map(|(appended, _)| appended)
     }
 
     /// The connection, which whoever takes it puts back while it can be used.
-    async fn connected(&mut self) -> Result<SqliteConnection, Fault> {
+    fn connected(&mut self) -> Result<Connection, Fault> {
         Ok(match self.connection.take() {
             Some(connection) => connection,
-            None => self.options.connect().await?,
+            None => self.database.writing()?,
         })
     }
 
     /// The transaction. Says too whether it wrote anything.
     async fn transact(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         group: &[Waiting],
     ) -> Result<(Vec<Appended>, bool), Fault> {
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+        connection.prepare_cached("BEGIN IMMEDIATE")?.raw_execute()?;
         let mut heads = read_heads(connection, group).await?;
         let mut commit = Commit::default();
         let now = clock::now_millis();
@@ -177,7 +174,7 @@ impl Writer {
             .map(|waiting| commit.admit(&waiting.batch, &mut heads, now))
             .collect::<Result<_, _>>()?;
         if commit.is_empty() {
-            sqlx::query("ROLLBACK").execute(&mut *connection).await?;
+            roll_back(connection)?;
             return Ok((appended, false));
         }
         let refs = commit.rows.refs.len();
@@ -185,24 +182,24 @@ impl Writer {
         commit.statements()?.execute(connection).await?;
         let prune = forget_before.filter(|_| self.refs_since_prune + refs >= PRUNE_EVERY);
         if let Some(before) = prune {
-            prune_refs(connection, before).await?;
+            prune_refs(connection, before)?;
         }
-        sqlx::query("COMMIT").execute(&mut *connection).await?;
+        connection.prepare_cached("COMMIT")?.raw_execute()?;
         self.refs_since_prune = if prune.is_some() { 0 } else { self.refs_since_prune + refs };
         Ok((appended, true))
     }
 
     async fn note(&mut self, change: &nodes::Change) -> Result<(), Fault> {
-        let mut connection = self.connected().await?;
+        let mut connection = self.connected()?;
         change.write(&mut connection).await?;
         self.connection = Some(connection);
         Ok(())
     }
 
-    async fn checkpoint(&mut self) {
-        let Some(connection) = &mut self.connection else { return };
-        if let Err(fault) = checkpoint(connection).await {
-            tracing::warn!(?fault, "could not bring the end of the write-ahead log into the file");
+    fn checkpoint(&self) {
+        let Some(connection) = &self.connection else { return };
+        if let Err(error) = checkpoint(connection) {
+            tracing::warn!(%error, "could not bring the end of the write-ahead log into the file");
         }
     }
 
@@ -212,10 +209,9 @@ impl Writer {
         if let Err(error) = self.checkpoints.task.await {
             tracing::error!(%error, "the checkpointer has failed");
         }
-        let Some(mut connection) = self.connection else { return Ok(()) };
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
-        connection.close().await?;
-        Ok(())
+        let Some(connection) = self.connection else { return Ok(()) };
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(connection.close().map_err(|(_, error)| error)?)
     }
 }
 
@@ -228,14 +224,11 @@ impl Waiting {
 
 /// Forgets the oldest `ref`s. They stand in the order in which they were written, so looking at the first
 /// few is enough, and needs no index on their time.
-async fn prune_refs(connection: &mut SqliteConnection, before: Millis) -> Result<(), Fault> {
-    sqlx::query(
+fn prune_refs(connection: &Connection, before: Millis) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached(
         "DELETE FROM refs WHERE rowid IN \
-         (SELECT rowid FROM (SELECT rowid, at FROM refs ORDER BY rowid LIMIT $1) WHERE at < $2)",
-    )
-    .bind(PRUNE_MAX)
-    .bind(before)
-    .execute(connection)
-    .await?;
+         (SELECT rowid FROM (SELECT rowid, at FROM refs ORDER BY rowid LIMIT ?1) WHERE at < ?2)",
+    )?;
+    statement.execute((PRUNE_MAX, before))?;
     Ok(())
 }
