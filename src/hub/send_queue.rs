@@ -15,6 +15,7 @@
 
 mod inner;
 mod lane;
+mod rest;
 #[cfg(test)]
 mod tests;
 

@@ -10,6 +10,7 @@ use rotunda_protocol::refusal::Refusal;
 use tokio::time::Instant;
 
 use super::lane::{Kind, Lane, Waiting, harmless};
+use super::rest::{Rest, Resting};
 use super::{About, Narrowed, Next, Outlet, Pushed, QueuedFrame};
 use crate::domain::event::Seq;
 use crate::hub::lease::Lease;
@@ -42,19 +43,6 @@ enum Stage {
     Farewell,
 }
 
-/// What the session waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    /// It has something to do, and will do it.
-    No,
-    /// It waits for frames.
-    Idle,
-    /// It waits for frames, and what has come is written for it.
-    Due,
-    /// It waits for the socket.
-    Blocked,
-}
-
 pub(super) struct Inner {
     /// Without it only what is harmless is written. None until the session has joined.
     lease: Option<Arc<Lease>>,
@@ -70,8 +58,7 @@ pub(super) struct Inner {
     stuck_since: Option<Instant>,
     catch_ups: u32,
     in_flight: u32,
-    rest: Rest,
-    waker: Option<Waker>,
+    resting: Resting,
     outlet: Option<Arc<dyn Outlet>>,
 }
 
@@ -89,8 +76,7 @@ impl Inner {
             stuck_since: None,
             catch_ups: 0,
             in_flight: 0,
-            rest: Rest::No,
-            waker: None,
+            resting: Resting::new(),
             outlet: None,
         }
     }
@@ -130,19 +116,19 @@ impl Inner {
         self.lane.append(Kind::Push, frame);
         // Whatever waits besides has been held: the session may not listen until it has gone, and is to be woken.
         let alone = self.lane.len() == 1;
-        if alone && self.rest == Rest::Idle && self.outlet.is_some() && self.peek() == Next::More {
-            self.rest = Rest::Due;
+        if alone && self.resting.rest() == Rest::Idle && self.outlet.is_some() && self.peek() == Next::More {
+            self.resting.begin(Rest::Due);
             return Pushed::Due;
         }
         Pushed::Done
     }
 
     pub(super) fn write_due(&mut self, now: Instant) {
-        if self.rest != Rest::Due {
+        if self.resting.rest() != Rest::Due {
             return;
         }
         // Whatever is left to do makes the session wake.
-        self.rest = Rest::Idle;
+        self.resting.begin(Rest::Idle);
         // Taken out and put back, for it writes what lies beside it.
         if let Some(outlet) = self.outlet.take() {
             if let Err(error) = self.write(now, |slices| outlet.write(slices)) {
@@ -343,7 +329,7 @@ impl Inner {
             // From here on pushes are kept: the snapshot will be taken later.
             self.state = State::CatchingUp { overflowed: false };
         }
-        self.rest = if next == Next::Idle { Rest::Idle } else { Rest::No };
+        self.resting.begin(if next == Next::Idle { Rest::Idle } else { Rest::No });
         next
     }
 
@@ -360,32 +346,21 @@ impl Inner {
     }
 
     pub(super) fn blocked(&mut self) {
-        self.rest = Rest::Blocked;
+        self.resting.begin(Rest::Blocked);
     }
 
     pub(super) fn poll_ready(&mut self, context: &Context<'_>) -> Poll<()> {
-        // What is due it may as well write itself.
-        if matches!(self.rest, Rest::No | Rest::Due) {
-            return Poll::Ready(());
-        }
-        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-            self.waker = Some(context.waker().clone());
-        }
-        Poll::Pending
+        self.resting.poll(context)
     }
 
     /// Whom to wake after a step, if it made something to do for a session that rests.
     pub(super) fn wake(&mut self) -> Option<Waker> {
-        let awake = match self.rest {
+        let is_here = match self.resting.rest() {
             Rest::No | Rest::Due => false,
             Rest::Idle => self.peek() != Next::Idle,
             Rest::Blocked => matches!(self.stage, Stage::Over(_) | Stage::Cut(_)),
         };
-        if !awake {
-            return None;
-        }
-        self.rest = Rest::No;
-        self.waker.take()
+        if is_here { self.resting.end() } else { None }
     }
 
     pub(super) fn wrote_at(&self) -> Instant {
@@ -423,13 +398,13 @@ impl Inner {
 
     #[cfg(test)]
     pub(super) fn is_due(&self) -> bool {
-        self.rest == Rest::Due
+        self.resting.rest() == Rest::Due
     }
 
     #[cfg(test)]
     pub(super) fn check_invariants(&self) {
         assert!(
-            self.rest != Rest::Idle || self.peek() == Next::Idle,
+            self.resting.rest() != Rest::Idle || self.peek() == Next::Idle,
             "a session rests that has something to do"
         );
         self.lane.check_invariants();

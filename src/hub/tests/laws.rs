@@ -253,11 +253,15 @@ impl World {
     async fn read(&mut self, n: usize) {
         let member = &mut self.members[n];
         let since = std::mem::replace(&mut self.read_at[n], self.past.len());
-        for (place, frame) in member.read().await.iter().enumerate() {
+        let mut frames = std::mem::take(&mut member.aside);
+        let aside = frames.len();
+        frames.extend(member.read().await);
+        for (place, frame) in frames.iter().enumerate() {
             let tells = Tells::of(frame);
             let hidden = |model: &Model| model.hidden(&member.teammate, &tells);
             // What had left before was to be seen at some moment since the last read.
-            let then = place < member.early && self.past[since..].iter().any(|model| hidden(model).is_none());
+            let early = place < aside + member.early;
+            let then = early && self.past[since..].iter().any(|model| hidden(model).is_none());
             let hidden = hidden(&self.model).filter(|_| !then);
             assert!(hidden.is_none(), "{} was told of {hidden:?} by {frame:?}", member.teammate);
         }

@@ -114,6 +114,8 @@ pub(super) struct Member {
     socket: Arc<Socket>,
     /// Frames of the last read that had left before it: what they tell was so then.
     pub(super) early: usize,
+    /// Frames that came while it waited for an answer, for whoever checks what it was told.
+    pub(super) aside: Vec<ServerFrame>,
     bytes: Vec<u8>,
     refs: u64,
 }
@@ -144,6 +146,7 @@ impl Member {
             session: None,
             socket: Arc::default(),
             early: 0,
+            aside: Vec::new(),
             bytes: Vec::new(),
             refs: 0,
         }
@@ -396,7 +399,8 @@ impl Member {
     /// Waits for the answer to a `ref`; none if the session ended meanwhile.
     pub(super) async fn answer_to(&mut self, r#ref: &str) -> Option<Answer> {
         loop {
-            self.read().await;
+            let frames = self.read().await;
+            self.aside.extend(frames);
             if let Some(answer) = self.answers.remove(r#ref) {
                 return Some(answer);
             }
