@@ -36,13 +36,13 @@ pub enum Subject {
     Roster,
     /// What only admins are told.
     Administration,
-    /// An endpoint.
-    Endpoint(EndpointId),
+    /// These endpoints, all of them.
+    Endpoints(Arc<[EndpointId]>),
     /// A conversation, as it was then.
     Conversation(Arc<Conversation>),
     /// An archived conversation, of which only the id is at hand.
     Archived,
-    /// Nothing that could be lost: the loss itself, one's own access.
+    /// Nothing that could be lost: the loss itself.
     Loss,
 }
 
@@ -155,7 +155,9 @@ fn scopes(
         let endpoints =
             viewed_now.iter().filter_map(|id| after.endpoint(id)).map(Endpoint::to_wire).collect();
         let push = Push::Scope { access: new, granted, revoked, endpoints };
-        effects.push(tell(one(&teammate), push, Subject::Loss));
+        // Of these one may be lost before this was heard.
+        let about = Subject::Endpoints(viewed_now.into_iter().collect());
+        effects.push(tell(one(&teammate), push, about));
     }
     any
 }
@@ -251,12 +253,12 @@ fn tell_endpoint(
             Audience::These(these)
         }
     };
-    let about = Subject::Endpoint(endpoint.id.clone());
+    let about = Subject::Endpoints([endpoint.id.clone()].into());
     effects.push(tell(to, Push::Endpoint { endpoint: endpoint.to_wire() }, about));
 }
 
-/// The row to everybody who sees it now, what it was only to those who saw it then, and `gone` to those whom its
-/// own member list no longer covers.
+/// The row to everybody who sees it now, what it was only to those who saw it then, and `gone` to those for whom a
+/// member stood that has left it, unless they see it all the same.
 fn tell_conversation(
     before: &Organization,
     after: &Organization,

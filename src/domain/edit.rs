@@ -109,15 +109,13 @@ impl Edit {
         }
     }
 
-    /// Whom the conversation's own member list let see it before and does not now. The suspended too: they come
-    /// back with what they knew (E7).
+    /// For whom a principal stood that is no member any more. Those whom another lets in see the conversation still,
+    /// and yet depart: a client of theirs that was away may hold it as that principal's. When they lose the rest they
+    /// have to be told, for by what it holds it would keep it. The suspended too: they come back with what they knew
+    /// (E7).
     pub(super) fn departed(&self, organization: &Organization) -> Vec<TeammateId> {
         let Some(before) = &self.before else { return Vec::new() };
-        if before.members == self.conversation.members {
-            return Vec::new();
-        }
-        let old = organization.listed(&before.members);
-        let new = organization.listed(&self.conversation.members);
-        old.difference(&new).cloned().collect()
+        let removed = before.members.difference(&self.conversation.members);
+        organization.listed(removed).into_iter().collect()
     }
 }

@@ -95,7 +95,7 @@ pub struct ConversationChange {
     pub before: Option<Before>,
     /// What happened, in order.
     pub happened: Vec<Happening>,
-    /// Everybody whom its own member list let see it before and does not now, sorted.
+    /// Everybody for whom a principal stood that is no member of it any more, sorted. Some may see it all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub departed: Vec<TeammateId>,
     /// The marks on it, when it comes back into memory by being reopened.

@@ -196,7 +196,9 @@ fn narrow(registry: &Registry, committed: &Committed<'_>, teammate: &TeammateId)
     let visible = |about: &About| match about {
         About::Anyone => true,
         About::Administration => after.is_admin(teammate),
-        About::Endpoint(id) => after.endpoint(id).is_some_and(|endpoint| after.can_view(teammate, endpoint)),
+        About::Endpoints(ids) => {
+            ids.iter().all(|id| after.endpoint(id).is_some_and(|known| after.can_view(teammate, known)))
+        }
         About::Conversation(then) => after.can_see(teammate, current(committed, then)),
         About::Reading => false,
     };
@@ -215,7 +217,7 @@ fn about_of(subject: Subject) -> About {
     match subject {
         Subject::Roster | Subject::Loss => About::Anyone,
         Subject::Administration => About::Administration,
-        Subject::Endpoint(id) => About::Endpoint(id),
+        Subject::Endpoints(ids) => About::Endpoints(ids),
         Subject::Conversation(conversation) => About::Conversation(conversation),
         Subject::Archived => About::Reading,
     }

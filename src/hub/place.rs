@@ -76,7 +76,7 @@ impl Place {
         if let Done::Endpoint { endpoint, still } = &mut done
             && !still.is_empty()
         {
-            about = About::Endpoint(endpoint.clone());
+            about = About::Endpoints([endpoint.clone()].into());
             let organization = &self.room.view().organization;
             let viewed = organization.endpoint(endpoint).filter(|e| organization.can_view(&self.teammate, e));
             if viewed.is_none() {

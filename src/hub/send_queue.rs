@@ -42,8 +42,8 @@ pub enum About {
     Anyone,
     /// What only admins are told.
     Administration,
-    /// An endpoint.
-    Endpoint(EndpointId),
+    /// These endpoints, all of them.
+    Endpoints(Arc<[EndpointId]>),
     /// A conversation, as it was for the frame.
     Conversation(Arc<Conversation>),
     /// What cannot be looked through when access narrows: what a read found, or something archived.

@@ -159,7 +159,7 @@ pub struct ArchivedQuery {
 pub struct ChangedSince {
     /// Archived conversations that changed, with the teammate's mark, whoever may see them.
     pub archived: Vec<(Conversation, Seq, Mark)>,
-    /// Conversations whose own member list ceased to let the teammate see them.
+    /// Conversations of which a principal ceased to be a member that stood for the teammate.
     pub departed: Vec<ConversationId>,
     /// The teammate's marks that changed, on whatever conversations.
     pub marked: Vec<(ConversationId, Mark)>,

@@ -98,7 +98,7 @@ fn check_one(
         Push::Gone { conversation } => assert_ne!(sees(conversation), Some(true), "{who} did not lose it"),
         Push::Endpoint { endpoint } => {
             assert!(after.can_view(who, after.endpoint(&endpoint.id).unwrap()));
-            assert!(matches!(about, Subject::Endpoint(_)));
+            assert!(matches!(about, Subject::Endpoints(_)));
         }
         Push::Scope { access, granted, revoked, endpoints } => {
             assert_eq!(
@@ -108,6 +108,8 @@ fn check_one(
             assert!(
                 endpoints.iter().all(|endpoint| after.can_view(who, after.endpoint(&endpoint.id).unwrap()))
             );
+            let shown = endpoints.iter().map(|endpoint| endpoint.id.clone()).collect();
+            assert_eq!(*about, Subject::Endpoints(shown), "what may be lost before it is heard");
         }
         Push::Teammate { teammate } => {
             let may_know = after.is_admin(who) || teammate.id == *who;

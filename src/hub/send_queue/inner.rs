@@ -181,7 +181,7 @@ impl Inner {
         let denied = |waiting: &Waiting| match &waiting.frame.about {
             About::Anyone => waiting.kind == Kind::CatchUp,
             About::Reading => true,
-            about @ (About::Administration | About::Endpoint(_) | About::Conversation(_)) => !visible(about),
+            about @ (About::Administration | About::Endpoints(_) | About::Conversation(_)) => !visible(about),
         };
         if self.lane.partial().is_some_and(denied) {
             self.cut(CloseCode::Behind);

@@ -22,7 +22,7 @@ fn bytes(kind: u8, seq: u64, length: usize) -> Bytes {
 
 fn about(seq: u64) -> About {
     let endpoint = if seq.is_multiple_of(2) { "even" } else { "odd" };
-    About::Endpoint(endpoint.parse().unwrap())
+    About::Endpoints([endpoint.parse().unwrap()].into())
 }
 
 fn push(seq: u64) -> QueuedFrame {
@@ -43,7 +43,7 @@ fn answer(id: u64, about: About) -> QueuedFrame {
 }
 
 fn deny_odd(about: &About) -> bool {
-    !matches!(about, About::Endpoint(endpoint) if endpoint.as_str() == "odd")
+    !matches!(about, About::Endpoints(these) if these.iter().any(|endpoint| endpoint.as_str() == "odd"))
 }
 
 /// A socket that takes a number of bytes a write, and none at 0.

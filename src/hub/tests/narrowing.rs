@@ -3,7 +3,7 @@
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::Command;
 use rotunda_protocol::directory::{Role, Teammate, TeammateStatus};
-use rotunda_protocol::frame::{Answer, ServerFrame};
+use rotunda_protocol::frame::{Answer, ServerFrame, Start};
 use rotunda_protocol::push::Push;
 use rotunda_protocol::refusal::Refusal;
 
@@ -50,6 +50,49 @@ async fn b7_whoever_never_heard_that_they_are_no_member_keeps_nothing_when_the_e
     practice.service(set_members("ben-direct", &[])).await.unwrap();
     client.read().await;
     assert_eq!(client.rows.get(&conversation), None, "the old row named them as a member");
+}
+
+#[tokio::test]
+async fn b7_whoever_was_away_while_one_reason_went_and_then_the_other_keeps_nothing() {
+    let mut practice = Practice::new().await;
+    let conversation = practice.receive("+14155550101", "+14155550999", "hi").await;
+    let (everybody, night) = (principal("organization"), principal("team:night"));
+    let members = vec![everybody.clone(), night];
+    practice.service(Command::AddMembers { conversation: conversation.clone(), members }).await.unwrap();
+    let mut eve = practice.join("eve", Codec::Json).await.unwrap();
+    eve.read().await;
+    eve.list_all(&["teammate:ben".parse().unwrap()]).await;
+    assert!(eve.rows.contains_key(&conversation));
+    eve.leave();
+    // By her team she sees it still, but not as what she holds …
+    let (of, members) = (conversation.clone(), vec![everybody]);
+    practice.service(Command::RemoveMembers { conversation: of, members }).await.unwrap();
+    // … and what she holds says that everybody may.
+    let leave = Command::UpdateTeam { team: id("night"), name: None, add: vec![], remove: vec![id("eve")] };
+    practice.service(leave).await.unwrap();
+    practice.rejoin(&mut eve).await.unwrap();
+    eve.read().await;
+    assert_eq!(eve.starts.last(), Some(&Start::Resumed));
+    assert_eq!(eve.rows.get(&conversation), None, "the old row named everybody a member");
+}
+
+#[tokio::test]
+async fn a_scope_that_waits_shows_no_endpoint_that_was_lost_since() {
+    let mut practice = Practice::new().await;
+    let members = ["teammate:cyd", "teammate:eve"];
+    practice.service(set_members("private", &members)).await.unwrap();
+    let mut cyd = practice.join("cyd", Codec::Json).await.unwrap();
+    cyd.read().await;
+    // What tells of the one loss waits, and shows what is left …
+    practice.service(set_members("ben-direct", &[])).await.unwrap();
+    // … of which there is less, before it is written.
+    practice.service(set_members("private", &[])).await.unwrap();
+    let frames = cyd.read().await;
+    assert!(!frames.is_empty());
+    for frame in &frames {
+        assert!(!format!("{frame:?}").contains("label: \"private\""), "{frame:?}");
+    }
+    assert!(cyd.access.endpoints.iter().all(|endpoint| *endpoint != id("private")));
 }
 
 #[tokio::test]
