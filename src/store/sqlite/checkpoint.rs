@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::spawn_blocking;
-use tokio_util::sync::CancellationToken;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::writer::Request;
 
@@ -21,26 +21,59 @@ const PASSES_MAX: usize = 4;
 /// … which are this many pages.
 const PAGES_LEFT: i64 = 64;
 
-/// Brings the log in from time to time.
+/// The writer's end of the checkpointer, which ends with it.
 #[derive(Debug)]
-pub(super) struct Checkpointer {
+pub(super) struct Checkpoints {
+    committed: Arc<Notify>,
+    stop: DropGuard,
+    task: JoinHandle<Option<Connection>>,
+}
+
+impl Checkpoints {
+    /// Starts it, with a connection of its own.
+    pub(super) fn start(connection: Connection, writer: mpsc::WeakSender<Request>) -> Self {
+        let (committed, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let checkpointer = Checkpointer { committed: Arc::clone(&committed), writer, stop: stop.clone() };
+        Self { committed, stop: stop.drop_guard(), task: tokio::spawn(checkpointer.run(connection)) }
+    }
+
     /// Something was committed.
-    pub(super) committed: Arc<Notify>,
+    pub(super) fn committed(&self) {
+        self.committed.notify_one();
+    }
+
+    /// Ends it, and closes its connection here.
+    pub(super) async fn end(self) {
+        drop(self.stop);
+        match self.task.await {
+            Ok(connection) => drop(connection),
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => tracing::error!(%error, "the checkpointer has failed"),
+        }
+    }
+}
+
+/// Brings the log in from time to time.
+struct Checkpointer {
+    committed: Arc<Notify>,
     /// The writer, while there is one.
-    pub(super) writer: mpsc::WeakSender<Request>,
+    writer: mpsc::WeakSender<Request>,
     /// The writer is about to close the file.
-    pub(super) stop: CancellationToken,
+    stop: CancellationToken,
 }
 
 impl Checkpointer {
-    /// Runs until it is stopped, with a connection of its own.
-    pub(super) async fn run(self, mut connection: Connection) {
+    /// Runs until it is stopped. Gives its connection back, for closing one may wait for the disk.
+    async fn run(self, mut connection: Connection) -> Option<Connection> {
         while self.stop.run_until_cancelled(self.grown()).await.is_some() {
             let passed = spawn_blocking(move || (bring_in(&connection), connection));
             let outcome;
             (outcome, connection) = match passed.await {
                 Ok(passed) => passed,
-                Err(error) => return tracing::error!(%error, "checkpointing has failed"),
+                Err(error) => {
+                    tracing::error!(%error, "checkpointing has failed");
+                    return None;
+                }
             };
             if let Err(error) = outcome {
                 tracing::warn!(
@@ -54,6 +87,7 @@ impl Checkpointer {
                 break;
             }
         }
+        Some(connection)
     }
 
     async fn grown(&self) {

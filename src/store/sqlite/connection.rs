@@ -18,6 +18,8 @@ const LOG_PAGES_MAX: u32 = LOG_BYTES_MAX / 4096;
 /// What tests set otherwise than the rest of the world.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
+    /// How long a question waits for a connection that reads, before it is given up.
+    pub(super) reader_wait: Duration,
     /// How long a statement waits for somebody else's lock.
     pub(super) busy_timeout: Duration,
     /// The most pages that the file may have; none if the disk is the limit.
@@ -26,7 +28,7 @@ pub(super) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { busy_timeout: Duration::from_secs(5), pages_max: None }
+        Self { reader_wait: Duration::from_secs(5), busy_timeout: Duration::from_secs(5), pages_max: None }
     }
 }
 

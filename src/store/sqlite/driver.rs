@@ -55,15 +55,16 @@ fn prepared<T>(
     values: &[Value],
     then: impl FnOnce(&mut Statement) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
-    if kept {
-        let mut statement = connection.prepare_cached(text)?;
-        bind(&mut statement, values)?;
-        then(&mut statement)
+    let (mut cached, mut once);
+    let statement: &mut Statement = if kept {
+        cached = connection.prepare_cached(text)?;
+        &mut cached
     } else {
-        let mut statement = connection.prepare(text)?;
-        bind(&mut statement, values)?;
-        then(&mut statement)
-    }
+        once = connection.prepare(text)?;
+        &mut once
+    };
+    bind(statement, values)?;
+    then(statement)
 }
 
 /// Gives a statement its values: in their order, or by their number where it names one. (To SQLite `$2` is a name
@@ -74,7 +75,7 @@ fn bind(statement: &mut Statement, values: &[Value]) -> Result<(), Fault> {
             Some(name) => name.trim_start_matches('$').parse().ok(),
             None => Some(index),
         };
-        let value = number.and_then(|number: usize| values.get(number - 1));
+        let value = number.and_then(|number: usize| values.get(number.checked_sub(1)?));
         let value = value.ok_or_else(|| Fault::Contradiction("a statement misses a value".into()))?;
         match value {
             Value::Text(text) => statement.raw_bind_parameter(index, text.as_deref())?,

@@ -14,6 +14,7 @@ mod driver;
 mod fault;
 
 mod open;
+mod schema;
 
 mod readers;
 
@@ -67,7 +68,7 @@ impl From<Closed> for StoreError {
 
 impl SqliteStore {
     /// Opens a database; makes it, and the folders it is in, if there is none. Has to be called within a
-    /// Tokio runtime, which carries the writer.
+    /// Tokio runtime, which has to outlive the store.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         open::open(Database { path: path.into(), settings: Settings::default() }).await
     }

@@ -6,19 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread;
 
-use rusqlite::{Connection, OptionalExtension};
-use rusqlite_migration::{M, Migrations, SchemaVersion};
+use rusqlite::Connection;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tokio_util::sync::CancellationToken;
 
 use super::SqliteStore;
-use super::checkpoint::Checkpointer;
+use super::checkpoint::Checkpoints;
 use super::connection::Database;
-use super::fault::{is_damage, is_no_database};
+use super::fault::{is_damage, is_no_database, is_of_the_schema};
 use super::readers::Readers;
-use super::writer::{Checkpoints, Request, Writer};
+use super::schema::{self, Problem};
+use super::writer::Writer;
 
 /// Batches that may wait for the writer; who comes then waits for a place.
 const REQUESTS_MAX: usize = 1024;
@@ -64,7 +63,7 @@ pub enum OpenError {
         /// Its path.
         path: PathBuf,
         /// The newest version of its schema.
-        version: usize,
+        version: u32,
     },
     /// Its schema could not be brought up to this release.
     #[error("the schema of the database {path} could not be brought up to date: {source}")]
@@ -72,7 +71,7 @@ pub enum OpenError {
         /// Its path.
         path: PathBuf,
         /// Why.
-        source: rusqlite_migration::Error,
+        source: rusqlite::Error,
     },
 }
 
@@ -101,7 +100,13 @@ impl Opened {
         create(path).map_err(|error| OpenError::Unavailable { path: path.clone(), source: error.into() })?;
         let mut writing = database.writing().map_err(not_opened)?;
         check(path, &writing)?;
-        migrate(path, &mut writing)?;
+        schema::bring_up(&mut writing).map_err(|problem| match problem {
+            Problem::Newer(version) => OpenError::Newer { path: path.clone(), version },
+            Problem::Failed(error) if is_of_the_schema(&error) => {
+                OpenError::Migration { path: path.clone(), source: error }
+            }
+            Problem::Failed(error) => not_opened(error),
+        })?;
         let beside = database.writing().map_err(not_opened)?;
         let readers = Readers::open(database.clone()).map_err(not_opened)?;
         Ok(Self { database, writing, beside, readers })
@@ -112,7 +117,7 @@ impl Opened {
         let (requests, inbox) = mpsc::channel(REQUESTS_MAX);
         let transactions = Arc::new(AtomicU64::new(0));
         let writer = Writer {
-            checkpoints: start_checkpointer(self.beside, requests.downgrade()),
+            checkpoints: Checkpoints::start(self.beside, requests.downgrade()),
             database: self.database,
             connection: Some(self.writing),
             requests: inbox,
@@ -139,12 +144,6 @@ fn create(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
         Ok(_) | Err(_) => Ok(()),
     }
-}
-
-fn start_checkpointer(connection: Connection, writer: mpsc::WeakSender<Request>) -> Checkpoints {
-    let (committed, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-    let checkpointer = Checkpointer { committed: Arc::clone(&committed), writer, stop: stop.clone() };
-    Checkpoints { committed, stop, task: tokio::spawn(checkpointer.run(connection)) }
 }
 
 fn not_opened(path: &Path, error: rusqlite::Error) -> OpenError {
@@ -177,34 +176,4 @@ fn check_by(path: &Path, connection: &Connection, check: &str) -> Result<(), Ope
         .query_row(check, [], |row| row.get::<_, String>(0))
         .map_err(|error| not_opened(path, error))?;
     if finding == "ok" { Ok(()) } else { Err(OpenError::Damaged { path: path.into(), problem: finding }) }
-}
-
-/// Brings the schema up to this release. What was released of its history is never changed.
-fn migrate(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
-    let migrations = Migrations::new(vec![
-        M::up(include_str!("../migrations/sqlite/0001_rotunda.sql")),
-        M::up(include_str!("../migrations/sqlite/0002_nodes.sql")),
-    ]);
-    let migrated = adopt(connection).and_then(|()| {
-        if let SchemaVersion::Outside(version) = migrations.current_version(connection)? {
-            return Ok(Err(OpenError::Newer { path: path.into(), version: version.get() }));
-        }
-        migrations.to_latest(connection).map(Ok)
-    });
-    migrated.unwrap_or_else(|source| Err(OpenError::Migration { path: path.into(), source }))
-}
-
-/// Early releases kept a table of what was done to the schema; now its version stands in the file's header.
-fn adopt(connection: &mut Connection) -> Result<(), rusqlite_migration::Error> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let listed = "SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations'";
-    if transaction.query_row(listed, [], |_| Ok(())).optional()?.is_some() {
-        let version: i64 =
-            transaction
-                .query_row("SELECT coalesce(max(version), 0) FROM _sqlx_migrations", [], |row| row.get(0))?;
-        transaction.pragma_update(None, "user_version", version)?;
-        transaction.execute_batch("DROP TABLE _sqlx_migrations")?;
-    }
-    transaction.commit()?;
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Connections that read, each lent to one question at a time. A question is answered on a thread that may wait for
 //! the disk.
 
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,8 +18,6 @@ use crate::store::sql::fault::Fault;
 
 /// How many: reads are short, and more than this many at once only compete for the processors.
 const READERS: u32 = 4;
-/// How long a question waits for a connection before it is given up.
-const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// The connections.
 #[derive(Debug, Clone)]
@@ -37,8 +36,8 @@ struct Lender {
 
 /// So many questions are asked that this one was not answered.
 #[derive(Debug, thiserror::Error)]
-#[error("all {READERS} readers were busy for {} s", WAIT_MAX.as_secs())]
-struct Busy;
+#[error("all {READERS} readers were busy for {:?}", .0)]
+struct Busy(Duration);
 
 impl Readers {
     /// Opens one, so that what is wrong with reading shows at once.
@@ -54,9 +53,10 @@ impl Readers {
         &self,
         questions: impl AsyncFnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let place = timeout(WAIT_MAX, Arc::clone(&self.places).acquire_owned()).await;
-        let place =
-            place.map_err(|_elapsed| Fault::Unavailable(Arc::new(Busy)))?.map_err(|_closed| Closed)?;
+        let wait_max = self.lender.database.settings.reader_wait;
+        let place = timeout(wait_max, Arc::clone(&self.places).acquire_owned()).await;
+        let busy = |_elapsed| Fault::Unavailable(Arc::new(Busy(wait_max)));
+        let place = place.map_err(busy)?.map_err(|_closed| Closed)?;
         let lender = Arc::clone(&self.lender);
         let answered = spawn_blocking(move || {
             let answer = lender.answer(questions);
@@ -72,7 +72,10 @@ impl Readers {
             self.places.close();
             drop(places);
         }
-        self.lender.idle().clear();
+        let idle = mem::take(&mut *self.lender.idle());
+        if let Err(error) = spawn_blocking(move || drop(idle)).await {
+            tracing::warn!(%error, "the readers were not closed cleanly");
+        }
     }
 }
 

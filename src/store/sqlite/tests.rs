@@ -1,8 +1,10 @@
 //! The contract on SQLite, and what goes wrong with files.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::join_all;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -202,6 +204,8 @@ async fn a_file_of_an_early_release_is_brought_up_to_this_one() {
         let opened = SqliteStore::open(&database(&folder)).await;
         if done == 999 {
             assert!(matches!(opened, Err(OpenError::Newer { version: 999, .. })), "{opened:?}");
+            let newest = "SELECT max(version) FROM _sqlx_migrations";
+            assert_eq!(number(&somebody(&database(&folder)), newest), 999, "it is as it was");
             continue;
         }
         let store = opened.unwrap();
@@ -235,6 +239,87 @@ async fn a_locked_database_is_unavailable_until_it_is_free() {
     somebody.execute_batch("ROLLBACK").unwrap();
     let outcomes = append_many(&store, 3).await;
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_locked_file_is_not_opened_and_says_so() {
+    let (store, folder) = fresh().await;
+    store.close().await.unwrap();
+    let somebody = somebody(&database(&folder));
+    somebody.pragma_update(None, "locking_mode", "exclusive").unwrap();
+    somebody.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let settings = Settings { busy_timeout: Duration::from_millis(10), ..Settings::default() };
+    let error = open::open(Database { path: database(&folder), settings }).await.unwrap_err();
+    assert!(matches!(error, OpenError::Unavailable { .. }), "{error}");
+    assert!(error.to_string().contains("locked"), "{error}");
+}
+
+#[tokio::test]
+async fn of_many_who_open_a_new_file_at_once_all_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(&folder);
+    let stores = join_all((0..8).map(|_| SqliteStore::open(&path))).await;
+    for store in stores {
+        store.unwrap().append(batch("o", 0, vec![small_event("t")])).await.unwrap();
+    }
+}
+
+/// Takes a reader, until what it gives is dropped.
+fn busy_reader(
+    store: &SqliteStore,
+) -> (impl Future<Output = Result<(), StoreError>> + use<>, mpsc::Sender<()>) {
+    let (over, wait) = mpsc::channel::<()>();
+    let readers = store.readers.clone();
+    let asked = async move {
+        let wait = async move |_: &mut Connection| {
+            wait.recv().unwrap_err();
+            Ok(())
+        };
+        readers.ask(wait).await
+    };
+    (asked, over)
+}
+
+#[tokio::test]
+async fn while_all_readers_are_busy_a_question_is_given_up_and_commits_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { reader_wait: Duration::from_millis(20), ..Settings::default() };
+    let store = opened_with(&folder, settings).await;
+    let (asked, over): (Vec<_>, Vec<_>) = (0..4).map(|_| busy_reader(&store)).unzip();
+    let asked: Vec<_> = asked.into_iter().map(|asked| tokio::spawn(asked)).collect();
+    tokio::task::yield_now().await;
+    let refused = store.load(&id("o")).await;
+    assert!(is_unavailable(&refused), "{refused:?}");
+    assert!(refused.unwrap_err().to_string().contains("busy"));
+    store.append(batch("o", 0, vec![small_event("t")])).await.unwrap();
+    drop(over);
+    for asked in asked {
+        asked.await.unwrap().unwrap();
+    }
+    assert!(store.load(&id("o")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_reader_comes_back_from_whoever_fails_panics_or_stops_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { reader_wait: Duration::from_secs(1), ..Settings::default() };
+    let store = opened_with(&folder, settings).await;
+    store.append(batch("o", 0, vec![small_event("t")])).await.unwrap();
+    for _ in 0..6 {
+        let failed =
+            store.readers.ask(async |reader| Ok(reader.execute_batch("SELECT * FROM nowhere")?)).await;
+        assert!(matches!(failed, Err(StoreError::Contradiction(_))), "{failed:?}");
+        let panicked = store.readers.ask(async |_| -> Result<(), _> { panic!("on purpose") }).await;
+        assert!(is_unavailable(&panicked), "{panicked:?}");
+        let (asked, over) = busy_reader(&store);
+        assert!(asked.now_or_never().is_none());
+        drop(over);
+        // Nobody writes with a connection that reads.
+        let written = store.readers.ask(async |reader| Ok(reader.execute_batch("DELETE FROM events")?)).await;
+        assert!(written.is_err());
+    }
+    assert_eq!(store.events(&id("o"), Seq(0), 10).await.unwrap().len(), 1);
+    store.close().await.unwrap();
 }
 
 #[tokio::test]

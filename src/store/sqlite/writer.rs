@@ -1,4 +1,4 @@
-//! The one task that writes: it takes all batches that wait, of whatever organizations, and commits them in
+//! The one thread that writes: it takes all batches that wait, of whatever organizations, and commits them in
 //! one transaction, so that a thousand rooms pay for one flush of the disk.
 
 use std::sync::Arc;
@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rotunda_protocol::Millis;
 use rusqlite::Connection;
-use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, oneshot};
 
-use super::checkpoint::checkpoint;
+use super::checkpoint::{Checkpoints, checkpoint};
 use super::commit::{Commit, read_heads};
 use super::connection::{Database, roll_back};
 use crate::clock;
@@ -55,14 +53,6 @@ pub(super) struct Writer {
     /// How many were committed.
     pub(super) transactions: Arc<AtomicU64>,
     pub(super) refs_since_prune: usize,
-}
-
-/// The writer's end of the checkpointer.
-#[derive(Debug)]
-pub(super) struct Checkpoints {
-    pub(super) committed: Arc<Notify>,
-    pub(super) stop: CancellationToken,
-    pub(super) task: JoinHandle<()>,
 }
 
 impl Writer {
@@ -140,7 +130,7 @@ impl Writer {
             self.connection = Some(connection);
             if written {
                 self.transactions.fetch_add(1, Ordering::Relaxed);
-                self.checkpoints.committed.notify_one();
+                self.checkpoints.committed();
             }
             return Ok(appended);
         }
@@ -205,10 +195,7 @@ impl Writer {
 
     /// Brings everything from the write-ahead log into the file, and closes it.
     async fn close(self) -> Result<(), Fault> {
-        self.checkpoints.stop.cancel();
-        if let Err(error) = self.checkpoints.task.await {
-            tracing::error!(%error, "the checkpointer has failed");
-        }
+        self.checkpoints.end().await;
         let Some(connection) = self.connection else { return Ok(()) };
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(connection.close().map_err(|(_, error)| error)?)
