@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rotunda_protocol::frame::Signal;
 use rotunda_protocol::id::{ConversationId, SessionId, TeammateId};
-use rotunda_protocol::push::Push;
+use rotunda_protocol::push::{ConversationPresence, Push};
 use tokio::time::Instant;
 
 use super::fanout::{self, Shared, Told};
@@ -109,6 +109,27 @@ impl Keeper {
         let frame = Shared::fleeting(Push::Here { came, went }, None);
         let told = fanout::tell(&self.registry, &Audience::Everyone, &frame);
         self.told_presence(told);
+    }
+
+    /// A session was answered what is at a conversation that it has opened, and is at it from here on. Somebody may
+    /// have come or gone between the snapshot and the answer, and what told it that stands before the answer, which it
+    /// takes for newer: it is told anew.
+    pub(super) fn opened(&mut self, key: Key, shown: &ConversationPresence) {
+        let conversation = &shown.conversation;
+        if let (Some(member), Some(profile)) = (self.registry.get(key), self.organization.profile())
+            && let now = self.presence.of(conversation, profile.features)
+            && now != *shown
+        {
+            let open = self.organization.conversation(conversation);
+            if let Some(open) = open.filter(|open| self.organization.can_see(&member.teammate, open)) {
+                let frame = Shared::fleeting(Push::Presence(now), Some(open.clone()));
+                self.told_presence(fanout::tell_one(member, &frame));
+            } else {
+                // Archived meanwhile, or lost: which of the two, a catch-up finds out.
+                member.queue.overtaken();
+            }
+        }
+        self.view(key, conversation);
     }
 
     /// A session that has a conversation open is at it.

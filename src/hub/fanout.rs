@@ -3,7 +3,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
-use std::iter::Sum;
+use std::iter::{self, Sum};
 use std::mem;
 use std::ops::AddAssign;
 use std::sync::Arc;
@@ -119,6 +119,11 @@ pub(super) fn tell(registry: &Registry, to: &Audience, frame: &Shared) -> Told {
             offer(at, frame, None, due)
         }
     }
+}
+
+/// Tells one session.
+pub(super) fn tell_one(member: &Member, frame: &Shared) -> Told {
+    offer(iter::once(member), frame, None, &mut Due::default())
 }
 
 /// Tells a staff, but for one session: the one that caused it.

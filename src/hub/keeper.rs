@@ -134,7 +134,7 @@ impl Keeper {
                     }
                     drop(done);
                 }
-                Input::View(key, conversation) => self.view(key, &conversation),
+                Input::View(key, shown) => self.opened(key, &shown),
                 Input::Signal(key, signal) => self.signal(key, signal),
                 Input::News(message) => self.hear(&message),
                 Input::Others(message) => self.hear_of_others(&message),

@@ -11,6 +11,7 @@ use rotunda_protocol::command::{Command, Outcome};
 use rotunda_protocol::frame::{Ref, Signal};
 use rotunda_protocol::id::{ConversationId, OrganizationId, SessionId, TeammateId};
 use rotunda_protocol::principal::Actor;
+use rotunda_protocol::push::ConversationPresence;
 use rotunda_protocol::refusal::Refusal;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -46,7 +47,7 @@ pub(super) enum Input {
     /// A session wants the items of a conversation. Answered when it is so.
     Open(Key, ConversationId, oneshot::Sender<()>),
     /// A session has a conversation before it, which it may see.
-    View(Key, ConversationId),
+    View(Key, ConversationPresence),
     /// A session says something fleeting.
     Signal(Key, Signal),
     /// What became durable on another node, as the bus brings it.

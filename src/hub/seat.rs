@@ -7,6 +7,7 @@ use rotunda_protocol::command::{Command, Outcome};
 use rotunda_protocol::frame::{Answer, Ref, Signal};
 use rotunda_protocol::id::{ConversationId, TeammateId};
 use rotunda_protocol::principal::Actor;
+use rotunda_protocol::push::ConversationPresence;
 use rotunda_protocol::refusal::Refusal;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
@@ -33,9 +34,11 @@ impl Place {
                     break;
                 }
                 Ok((told, as_of)) => {
+                    let shown =
+                        if let Told::Opened { presence, .. } = &told { Some(presence.clone()) } else { None };
                     if self.answer(r#ref.clone(), Answer::Told { told }, Some(as_of)).is_ok() {
-                        if let Ask::Open { conversation, .. } = ask {
-                            self.opened(conversation, true).await;
+                        if let Some(shown) = shown {
+                            self.opened(shown).await;
                         }
                         return;
                     }
@@ -45,7 +48,7 @@ impl Place {
         self.room.services.metrics.refused(&refusal);
         self.refuse(r#ref, refusal);
         if let Ask::Open { conversation, .. } = ask {
-            self.opened(conversation, false).await;
+            self.not_opened(conversation).await;
         }
     }
 
@@ -63,15 +66,16 @@ impl Place {
         Some(so)
     }
 
-    /// The others see that the session is at the conversation; or it is not, because it may not see it.
-    async fn opened(&self, conversation: ConversationId, seen: bool) {
-        if seen {
-            // A room that is gone has told the session to come back.
-            drop(self.room.inputs.send(Input::View(self.key, conversation)).await);
-        } else {
-            self.remember(&conversation, false);
-            drop(self.room.inputs.send(Input::Signal(self.key, Signal::Close { conversation })).await);
-        }
+    /// The others see that the session is at the conversation, of which it was answered who was there.
+    async fn opened(&self, shown: ConversationPresence) {
+        // A room that is gone has told the session to come back.
+        drop(self.room.inputs.send(Input::View(self.key, shown)).await);
+    }
+
+    /// The session is not at the conversation, because it may not see it.
+    async fn not_opened(&self, conversation: ConversationId) {
+        self.remember(&conversation, false);
+        drop(self.room.inputs.send(Input::Signal(self.key, Signal::Close { conversation })).await);
     }
 }
 

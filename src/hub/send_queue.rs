@@ -174,6 +174,11 @@ impl SendQueue {
         self.change(Inner::restart);
     }
 
+    /// Room: an answer has overtaken what was pushed before it. The queue is behind from here on.
+    pub(super) fn overtaken(&self) {
+        self.change(Inner::fall_behind);
+    }
+
     /// Hub: an answer. Never dropped: their number is bounded by the commands and questions in flight.
     /// Refused if access narrowed after `as_of`; an answer that read nothing passes none.
     pub fn answer(&self, frame: QueuedFrame, as_of: Option<Seq>) -> Result<(), Narrowed> {

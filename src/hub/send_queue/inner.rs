@@ -203,7 +203,7 @@ impl Inner {
     }
 
     /// Drops the pushes for a catch-up to come.
-    fn fall_behind(&mut self) {
+    pub(super) fn fall_behind(&mut self) {
         self.state = match self.state {
             State::Live | State::Behind => State::Behind,
             State::CatchingUp { .. } => State::CatchingUp { overflowed: true },

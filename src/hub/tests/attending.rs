@@ -1,5 +1,8 @@
 //! Who is shown as being where: to those who were there all along, and to those who came meanwhile.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use rotunda_protocol::ask::Ask;
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::{Command, Done};
@@ -8,9 +11,14 @@ use rotunda_protocol::frame::{ServerFrame, Signal, Start};
 use rotunda_protocol::id::{ConversationId, TeammateId};
 use rotunda_protocol::push::{Push, TypingMode};
 use rotunda_protocol::refusal::Refusal;
+use tokio::time::timeout;
 
 use super::member::Member;
 use super::practice::{Practice, id, principal};
+use super::store::Between;
+use crate::hub::Hub;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
 
 /// Reads until comings and goings are told.
 async fn told_here(member: &mut Member) {
@@ -54,6 +62,64 @@ async fn ada_at_it() -> (Practice, ConversationId, Member, Member) {
         ben.read().await;
     }
     (practice, conversation, ada, ben)
+}
+
+/// Ada is at a conversation. Ben asks to open it, this happens, and the answer comes. In the end he is shown these.
+async fn is_shown_after(
+    meanwhile: impl AsyncFnOnce(&mut Practice, &ConversationId, Member) -> Option<Member>,
+    in_the_end: &[TeammateId],
+) {
+    let mut practice = Practice::new().await;
+    let between = Arc::new(Between::new(practice.store.clone()));
+    practice.hub = Hub::new(between.clone(), Metrics::new(), Limits::default());
+    let conversation = practice.receive("+14155550100", "+14155550999", "hi").await;
+    let mut ada = practice.join("ada", Codec::Json).await.unwrap();
+    let mut ben = practice.join("ben", Codec::MessagePack).await.unwrap();
+    ada.open(&conversation).await.unwrap().unwrap();
+    while viewing(&ben, &conversation).is_empty() {
+        ben.wait().await;
+        ben.read().await;
+    }
+    let gate = between.hold_items();
+    let happens = async {
+        gate.wait().await;
+        let stays = meanwhile(&mut practice, &conversation, ada).await;
+        // By the time somebody else has come, what is told of it waits, before the answer.
+        drop(practice.join("dee", Codec::Json).await.unwrap());
+        gate.wait().await;
+        stays
+    };
+    let (opened, _stays) = futures::join!(ben.open(&conversation), happens);
+    opened.unwrap().unwrap();
+    let settles = async {
+        loop {
+            ben.read().await;
+            let others: Vec<_> =
+                viewing(&ben, &conversation).into_iter().filter(|who| *who != id("ben")).collect();
+            if others == in_the_end {
+                return;
+            }
+            ben.wait().await;
+        }
+    };
+    timeout(Duration::from_secs(5), settles).await.expect("he is shown something else for ever");
+}
+
+#[tokio::test]
+async fn whoever_leaves_while_an_opening_is_answered_is_not_shown_for_ever() {
+    is_shown_after(async |_, _, ada| Some(ada), &[id("ada")]).await;
+    is_shown_after(async |_, _, _ada| None, &[]).await;
+}
+
+#[tokio::test]
+async fn nobody_is_shown_at_what_is_archived_while_an_opening_is_answered() {
+    let archived = async |practice: &mut Practice, conversation: &ConversationId, ada| {
+        let conversation = conversation.clone();
+        let archive = Command::Archive { conversation, seen: 1, force: false, expect_rev: None };
+        practice.service(archive).await.unwrap();
+        Some(ada)
+    };
+    is_shown_after(archived, &[]).await;
 }
 
 /// Who is at a conversation, as a member is shown it.

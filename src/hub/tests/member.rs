@@ -275,6 +275,7 @@ impl Member {
                 }
             }
             ServerFrame::Answer { r#ref, answer } => {
+                self.apply_answer(answer);
                 self.answers.insert(r#ref.clone(), answer.clone());
             }
             ServerFrame::Beat | ServerFrame::Freshness { .. } | ServerFrame::Closing { .. } => {}
@@ -309,6 +310,27 @@ impl Member {
         self.here = state.presence.here.iter().cloned().collect();
         let at = state.presence.conversations.iter();
         self.presence = at.map(|at| (at.conversation.clone(), at.clone())).collect();
+    }
+
+    fn apply_answer(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Told { told: Told::Opened { row, items, presence } } => {
+                self.open.insert(row.conversation.id.clone());
+                self.put_row(&row.conversation);
+                self.put_mark(&row.conversation.id, row.mark);
+                for item in items {
+                    self.put_item(item);
+                }
+                self.presence.insert(row.conversation.id.clone(), presence.clone());
+            }
+            Answer::Told { told: Told::List { rows, .. } } => {
+                for row in rows {
+                    self.put_row(&row.conversation);
+                    self.put_mark(&row.conversation.id, row.mark);
+                }
+            }
+            Answer::Told { .. } | Answer::Done { .. } | Answer::Renewed | Answer::Refused { .. } => {}
+        }
     }
 
     fn apply_push(&mut self, push: &Push) {
@@ -436,16 +458,7 @@ impl Member {
     /// Opens a conversation, as a page that shows it does.
     pub(super) async fn open(&mut self, conversation: &ConversationId) -> Option<Result<(), Refusal>> {
         match self.ask(Ask::Open { conversation: conversation.clone(), limit: 200 }).await? {
-            Ok(Told::Opened { row, items, presence }) => {
-                self.open.insert(conversation.clone());
-                self.put_row(&row.conversation);
-                self.put_mark(conversation, row.mark);
-                for item in &items {
-                    self.put_item(item);
-                }
-                self.presence.insert(conversation.clone(), presence);
-                Some(Ok(()))
-            }
+            Ok(Told::Opened { .. }) => Some(Ok(())),
             Ok(other) => panic!("{other:?}"),
             Err(refusal) => Some(Err(refusal)),
         }
@@ -459,11 +472,7 @@ impl Member {
             loop {
                 let ask = Ask::List { mailbox: mailbox.clone(), endpoint: None, after, limit: 7 };
                 let Some(told) = self.ask(ask).await else { return };
-                let Ok(Told::List { rows, next }) = told else { panic!("{told:?}") };
-                for row in rows {
-                    self.put_row(&row.conversation);
-                    self.put_mark(&row.conversation.id, row.mark);
-                }
+                let Ok(Told::List { next, .. }) = told else { panic!("{told:?}") };
                 after = next;
                 if after.is_none() {
                     break;
