@@ -1,10 +1,12 @@
 //! Connections to the file: how each kind of them is set.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::fault::is_busy;
 use crate::store::sql::statements::STATEMENTS_PREPARED;
 
 /// Pages that a writing connection keeps, in KiB: it rewrites the rows of what is busy, again and again.
@@ -14,6 +16,9 @@ const LOG_BYTES_MAX: u32 = 64 << 20;
 /// A log of this many pages, as many as those bytes, is brought in by the writer itself: the checkpointer
 /// does not keep up.
 const LOG_PAGES_MAX: u32 = LOG_BYTES_MAX / 4096;
+
+/// How soon whoever met a lock looks again, where SQLite does not do so itself.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What tests set otherwise than the rest of the world.
 #[derive(Debug, Clone)]
@@ -42,10 +47,9 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// A connection that writes.
+    /// A connection that writes. It changes nothing yet.
     pub(super) fn writing(&self) -> rusqlite::Result<Connection> {
         let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
         // An answered command survives a loss of power. Committing in groups makes this cost next to nothing.
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
@@ -68,6 +72,22 @@ impl Database {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_PREPARED);
         Ok(connection)
+    }
+}
+
+/// Makes the file one with a write-ahead log, once and for all. SQLite does not wait for the lock that this takes:
+/// whoever comes second looks again.
+pub(super) fn switch_to_log(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    let began = Instant::now();
+    loop {
+        let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        if mode == "wal" {
+            return Ok(());
+        }
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error) if is_busy(&error) && began.elapsed() < patience => thread::sleep(LOOK_AGAIN),
+            switched => return switched,
+        }
     }
 }
 

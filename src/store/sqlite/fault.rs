@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rusqlite::ffi::{
-    SQLITE_CONSTRAINT, SQLITE_CORRUPT, SQLITE_ERROR, SQLITE_MISMATCH, SQLITE_NOTADB, SQLITE_RANGE,
-    SQLITE_SCHEMA, SQLITE_TOOBIG,
+    SQLITE_BUSY, SQLITE_CONSTRAINT, SQLITE_CORRUPT, SQLITE_ERROR, SQLITE_MISMATCH, SQLITE_NOTADB,
+    SQLITE_RANGE, SQLITE_SCHEMA, SQLITE_TOOBIG,
 };
 
 use crate::store::sql::fault::Fault;
@@ -40,6 +40,11 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 /// The file was never a database.
 pub(super) fn is_no_database(error: &rusqlite::Error) -> bool {
     primary_code(error) == Some(SQLITE_NOTADB)
+}
+
+/// Somebody else holds a lock.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    primary_code(error) == Some(SQLITE_BUSY)
 }
 
 /// The schema is not what it should be: nothing about the file or the disk.

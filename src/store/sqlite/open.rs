@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 
 use super::SqliteStore;
 use super::checkpoint::Checkpoints;
-use super::connection::Database;
+use super::connection::{Database, switch_to_log};
 use super::fault::{is_damage, is_no_database, is_of_the_schema};
 use super::readers::Readers;
 use super::schema::{self, Problem};
@@ -40,6 +40,12 @@ pub enum OpenError {
     /// The file is something else.
     #[error("{path} is not a SQLite database: give another path, or move the file away to start empty")]
     NotADatabase {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// The file is some other program's database.
+    #[error("{path} is a database of something else: give another path")]
+    Foreign {
         /// Its path.
         path: PathBuf,
     },
@@ -98,16 +104,13 @@ impl Opened {
         let path = &database.path;
         let not_opened = |error| not_opened(path, error);
         create(path).map_err(|error| OpenError::Unavailable { path: path.clone(), source: error.into() })?;
-        let mut writing = database.writing().map_err(not_opened)?;
-        check(path, &writing)?;
-        schema::bring_up(&mut writing).map_err(|problem| match problem {
-            Problem::Newer(version) => OpenError::Newer { path: path.clone(), version },
-            Problem::Failed(error) if is_of_the_schema(&error) => {
-                OpenError::Migration { path: path.clone(), source: error }
-            }
-            Problem::Failed(error) => not_opened(error),
-        })?;
-        let beside = database.writing().map_err(not_opened)?;
+        let mut first = database.writing().map_err(not_opened)?;
+        check(path, &first)?;
+        schema::bring_up(&mut first).map_err(|problem| not_brought_up(path, problem))?;
+        switch_to_log(&first, database.settings.busy_timeout).map_err(not_opened)?;
+        // One that has just switched can do nothing with the log before its next transaction.
+        let (writing, beside) =
+            (database.writing().map_err(not_opened)?, database.writing().map_err(not_opened)?);
         let readers = Readers::open(database.clone()).map_err(not_opened)?;
         Ok(Self { database, writing, beside, readers })
     }
@@ -154,6 +157,17 @@ fn not_opened(path: &Path, error: rusqlite::Error) -> OpenError {
         OpenError::Damaged { path, problem: error.to_string() }
     } else {
         OpenError::Unavailable { path, source: error.into() }
+    }
+}
+
+fn not_brought_up(path: &Path, problem: Problem) -> OpenError {
+    match problem {
+        Problem::Foreign => OpenError::Foreign { path: path.into() },
+        Problem::Newer(version) => OpenError::Newer { path: path.into(), version },
+        Problem::Failed(source) if is_of_the_schema(&source) => {
+            OpenError::Migration { path: path.into(), source }
+        }
+        Problem::Failed(error) => not_opened(path, error),
     }
 }
 

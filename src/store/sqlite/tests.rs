@@ -218,6 +218,22 @@ async fn a_file_of_an_early_release_is_brought_up_to_this_one() {
 }
 
 #[tokio::test]
+async fn some_other_programs_database_is_refused_and_left_as_it_was() {
+    for version in [0, 2, 7] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("photos.db");
+        let other = somebody(&path);
+        other.execute_batch("CREATE TABLE photos (taken INTEGER)").unwrap();
+        other.pragma_update(None, "user_version", version).unwrap();
+        drop(other);
+        let before = std::fs::read(&path).unwrap();
+        let error = SqliteStore::open(&path).await.unwrap_err();
+        assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before, "version {version}");
+    }
+}
+
+#[tokio::test]
 async fn a_folder_that_cannot_be_made_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "").unwrap();
