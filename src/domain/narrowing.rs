@@ -9,13 +9,15 @@ use super::directory::{Endpoint, Team, Teammate};
 use super::event::{Change, Event};
 use super::organization::Organization;
 
-/// Somebody may see less after this event. `before` is the organization before it.
-pub fn narrows(before: &Organization, event: &Event) -> bool {
+/// Somebody may see less after this event, which led from one organization to the other.
+pub fn narrows(before: &Organization, after: &Organization, event: &Event) -> bool {
     event.changes.iter().any(|change| match change {
         Change::Teammate(now) => before.teammate(&now.id).is_some_and(|was| demotes(was, now)),
         Change::Team(now) => before.team(&now.id).is_some_and(|was| leaves_out(was, now)),
         Change::Endpoint(now) => before.endpoint(&now.id).is_some_and(|was| shuts_out(was, now)),
-        Change::Conversation(change) => !change.departed.is_empty(),
+        Change::Conversation(change) => {
+            change.departed.iter().any(|departed| !after.can_see(departed, &change.after))
+        }
         Change::Organization(_)
         | Change::Contact(_)
         | Change::Tag { .. }

@@ -204,7 +204,7 @@ fn narrow(registry: &Registry, committed: &Committed<'_>, teammate: &TeammateId)
         About::Endpoints(ids) => {
             ids.iter().all(|id| after.endpoint(id).is_some_and(|known| after.can_view(teammate, known)))
         }
-        About::Conversation(then) => after.can_see(teammate, current(committed, then)),
+        About::Conversation(then) => current(committed, then).is_some_and(|row| after.can_see(teammate, row)),
         About::Reading => false,
     };
     for member in registry.sessions_of(teammate) {
@@ -212,10 +212,11 @@ fn narrow(registry: &Registry, committed: &Committed<'_>, teammate: &TeammateId)
     }
 }
 
-/// A conversation as of the event, where that is known, for it may have other members than when a frame was made.
-fn current<'a>(committed: &'a Committed<'_>, then: &'a Conversation) -> &'a Conversation {
+/// A conversation as of the event, for it may have other members than when a frame was made; none if it is archived and
+/// the event does not tell of it: then who its members are now is not at hand.
+fn current<'a>(committed: &'a Committed<'_>, then: &Conversation) -> Option<&'a Conversation> {
     let changed = committed.event.conversations().map(|change| &change.after).find(|row| row.id == then.id);
-    changed.or_else(|| committed.after.conversation(&then.id).map(|open| &**open)).unwrap_or(then)
+    changed.or_else(|| committed.after.conversation(&then.id).map(|open| &**open))
 }
 
 fn about_of(subject: Subject) -> About {

@@ -211,7 +211,8 @@ impl Keeper {
     /// made meanwhile cannot miss it. Returns how many sessions lost something by it; none if nobody can have.
     pub(super) fn advance(&mut self, event: &Event, after: Organization) -> Option<u32> {
         let before = std::mem::replace(&mut self.organization, after);
-        let (seq, narrows) = (self.organization.seq(), narrowing::narrows(&before, event));
+        let (seq, narrows) =
+            (self.organization.seq(), narrowing::narrows(&before, &self.organization, event));
         self.unheld.apply(event, seq);
         if narrows {
             self.room.narrowed.store(seq.0, Ordering::Release);

@@ -69,25 +69,45 @@ impl Place {
         self.queue.answer(QueuedFrame { bytes, seq: None, about }, read)
     }
 
-    /// What a command did. Who else still sees conversations of an endpoint is told only to who may still view it: the
-    /// answer may have waited for other nodes.
-    pub(super) fn done(&self, r#ref: Ref, mut done: Done, revoked: Option<Revoked>) {
-        let mut about = About::Anyone;
+    /// What a command did. Who else still sees conversations of an endpoint is told only to who may still view it, and
+    /// how many lost something only to who still is an admin: the answer may have waited for other nodes.
+    pub(super) fn done(&self, r#ref: Ref, mut done: Done, mut revoked: Option<Revoked>) {
+        let view = self.room.view();
+        let organization = &view.organization;
+        revoked = revoked.filter(|_| organization.is_admin(&self.teammate));
+        let mut about = if revoked.is_some() { About::Administration } else { About::Anyone };
         if let Done::Endpoint { endpoint, still } = &mut done
             && !still.is_empty()
         {
-            about = About::Endpoints([endpoint.clone()].into());
-            let organization = &self.room.view().organization;
-            let viewed = organization.endpoint(endpoint).filter(|e| organization.can_view(&self.teammate, e));
-            if viewed.is_none() {
-                (*still, about) = (Vec::new(), About::Anyone);
+            match organization.endpoint(endpoint).filter(|known| organization.can_view(&self.teammate, known))
+            {
+                None => still.clear(),
+                // Admins view all endpoints.
+                Some(_) if revoked.is_some() => {}
+                Some(_) => about = About::Endpoints([endpoint.clone()].into()),
             }
         }
-        let bytes =
-            wire::encode(self.codec, &ServerFrame::Answer { r#ref, answer: Answer::Done { done, revoked } });
-        // It reads nothing, so nothing can have narrowed.
-        let queued = self.queue.answer(QueuedFrame { bytes, seq: None, about }, None);
-        debug_assert_eq!(queued, Ok(()));
+        let reads = (!matches!(about, About::Anyone)).then(|| organization.seq());
+        if self.answer_done(r#ref.clone(), done.clone(), revoked, about, reads).is_err() {
+            // Access has narrowed in this moment: without what might be lost.
+            if let Done::Endpoint { still, .. } = &mut done {
+                still.clear();
+            }
+            let queued = self.answer_done(r#ref, done, None, About::Anyone, None);
+            debug_assert_eq!(queued, Ok(()));
+        }
+    }
+
+    fn answer_done(
+        &self,
+        r#ref: Ref,
+        done: Done,
+        revoked: Option<Revoked>,
+        about: About,
+        reads: Option<Seq>,
+    ) -> Result<(), Narrowed> {
+        let frame = ServerFrame::Answer { r#ref, answer: Answer::Done { done, revoked } };
+        self.queue.answer(QueuedFrame { bytes: wire::encode(self.codec, &frame), seq: None, about }, reads)
     }
 
     /// A refusal that was found to be fit to be told as of a position.

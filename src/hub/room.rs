@@ -46,7 +46,7 @@ pub(super) enum Input {
     Command(Pending),
     /// A session wants the items of a conversation. Answered when it is so.
     Open(Key, ConversationId, oneshot::Sender<()>),
-    /// A session has a conversation before it, which it may see.
+    /// A session has a conversation before it, which it may see, and was answered that these are there.
     View(Key, ConversationPresence),
     /// A session says something fleeting.
     Signal(Key, Signal),

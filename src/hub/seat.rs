@@ -38,7 +38,7 @@ impl Place {
                         if let Told::Opened { presence, .. } = &told { Some(presence.clone()) } else { None };
                     if self.answer(r#ref.clone(), Answer::Told { told }, Some(as_of)).is_ok() {
                         if let Some(shown) = shown {
-                            self.opened(shown).await;
+                            self.view(shown).await;
                         }
                         return;
                     }
@@ -48,7 +48,7 @@ impl Place {
         self.room.services.metrics.refused(&refusal);
         self.refuse(r#ref, refusal);
         if let Ask::Open { conversation, .. } = ask {
-            self.not_opened(conversation).await;
+            self.shut(conversation).await;
         }
     }
 
@@ -67,13 +67,13 @@ impl Place {
     }
 
     /// The others see that the session is at the conversation, of which it was answered who was there.
-    async fn opened(&self, shown: ConversationPresence) {
+    async fn view(&self, shown: ConversationPresence) {
         // A room that is gone has told the session to come back.
         drop(self.room.inputs.send(Input::View(self.key, shown)).await);
     }
 
     /// The session is not at the conversation, because it may not see it.
-    async fn not_opened(&self, conversation: ConversationId) {
+    async fn shut(&self, conversation: ConversationId) {
         self.remember(&conversation, false);
         drop(self.room.inputs.send(Input::Signal(self.key, Signal::Close { conversation })).await);
     }

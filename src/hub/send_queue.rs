@@ -161,7 +161,7 @@ impl SendQueue {
     }
 
     /// Room: the subject's access narrows at `seq`. Nothing that `visible` denies leaves any more; it is asked
-    /// about endpoints and conversations, and must not use the queue. If it denies a push of the log, the queue
+    /// about administration, endpoints and conversations, and must not use the queue. If it denies a push of the log, the queue
     /// is behind from here on: a catch-up tells what may still be told. If an unwritten read answer or catch-up
     /// is queued, or a denied frame is written in part, the connection ends instead with a code that says
     /// reconnect (a frame written in part is cut off).

@@ -276,12 +276,13 @@ impl Practice {
                 assert_eq!(event.is_none(), done == Done::Unchanged, "{command:?}: {done:?}, {event:?}");
                 match event {
                     Some(event) => {
-                        let narrows = narrowing::narrows(&self.replayed, &event);
+                        let replayed = self.replayed.clone();
+                        self.keep(&event);
+                        let narrows = narrowing::narrows(&replayed, &self.replayed, &event);
                         assert!(
                             !narrows || narrowing::can_narrow(command),
                             "{command:?} takes something away"
                         );
-                        self.keep(&event);
                     }
                     None => self.assert_nothing_happened(&before, command),
                 }

@@ -34,7 +34,7 @@ pub(super) fn check(before: &Organization, after: &Organization, event: &Event) 
         Effect::Reset | Effect::Tell { .. } => false,
     });
     assert!(
-        !narrowed || narrows(before, event),
+        !narrowed || narrows(before, after, event),
         "somebody loses something, and nobody waits for it: {event:?}"
     );
     let mut told_rows: BTreeSet<(TeammateId, String)> = BTreeSet::new();

@@ -155,7 +155,9 @@ impl Inner {
     }
 
     pub(super) fn begin_catch_up(&mut self) -> Option<Seq> {
-        self.state = State::CatchingUp { overflowed: false };
+        // What an answer has overtaken while this was on its way stays so: the catch-up goes before the answer.
+        let overflowed = self.state == State::CatchingUp { overflowed: true } && self.lane.answers() > 0;
+        self.state = State::CatchingUp { overflowed };
         self.written
     }
 

@@ -191,6 +191,23 @@ fn an_overflow_while_catching_up_sends_the_catch_up_and_stays_behind() {
 }
 
 #[test]
+fn a_catch_up_that_an_answer_makes_old_before_it_begins_is_made_again() {
+    let (queue, socket) = greeted();
+    queue.overtaken();
+    assert_eq!(socket.drain(&queue), Next::CatchUp);
+    queue.answer(answer(1, About::Anyone), None).unwrap();
+    queue.overtaken();
+    queue.begin_catch_up();
+    queue.finish_catch_up(catch_up(12), Seq(12)).unwrap();
+    assert_eq!(socket.drain(&queue), Next::CatchUp);
+    assert_eq!(socket.whole(), [('c', 12), ('a', 1)]);
+    queue.begin_catch_up();
+    queue.finish_catch_up(catch_up(13), Seq(13)).unwrap();
+    assert_eq!(socket.drain(&queue), Next::Idle);
+    assert_eq!(socket.whole()[2..], [('c', 13)]);
+}
+
+#[test]
 fn a_purge_leaves_nothing_denied_and_refuses_what_was_read_before() {
     let (queue, socket) = greeted();
     for seq in 11..=14 {
