@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The runs behind docs/CAPACITY.md: `make capacity` makes them all and prints what the page says. About eleven minutes, on a
+# The runs behind docs/CAPACITY.md: `make capacity` makes them all and prints what the page says. About ten minutes, on a
 # machine that does nothing else. Reports are left in the folder that is given, or in capacity-reports.
 set -euo pipefail
 
