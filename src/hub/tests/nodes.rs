@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rotunda_protocol::ask::{Ask, Told};
 use rotunda_protocol::codec::Codec;
 use rotunda_protocol::command::{Command, Done, Outcome, Revoked};
-use rotunda_protocol::frame::{ServerFrame, Start};
+use rotunda_protocol::directory::Role;
+use rotunda_protocol::frame::{Answer, ServerFrame, Start};
 use rotunda_protocol::id::{ConversationId, TeammateId};
 use rotunda_protocol::principal::Actor;
 use rotunda_protocol::refusal::Refusal;
@@ -113,6 +114,34 @@ async fn b14_how_many_sessions_a_loss_touched_is_told_to_those_who_administer() 
     assert_eq!(outcome.revoked, None, "ben is no admin");
     let told = format!("{:?}", eve.read().await);
     assert!(told.contains("Gone"), "and it is so on the other node all the same: {told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b14_and_not_to_who_ceased_to_while_the_answer_waited() {
+    let mut practice = two().await;
+    let role = |role| Command::SetRole { teammate: id("ben"), role };
+    practice.service(role(Role::Admin)).await.unwrap();
+    let mut ada = practice.join("ada", Codec::Json).await.unwrap();
+    let mut ben = practice.join("ben", Codec::Json).await.unwrap();
+    ada.read().await;
+    ben.read().await;
+    // A node that says nothing holds the answers up.
+    let beat = crate::store::nodes::Beat { node: NodeId::new("dead"), number: 7, applied: 6 };
+    practice.store.beat(beat).await.unwrap();
+    for (admin, team, out) in [(&ada, "desk", "cyd"), (&ben, "night", "eve")] {
+        let command = Command::UpdateTeam { team: id(team), name: None, add: vec![], remove: vec![id(out)] };
+        admin.seat().call("out".into(), command, admin.queue().permit(10).unwrap());
+    }
+    // Both are decided, and wait.
+    while practice.log(Seq(2)).await.len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    practice.service(role(Role::Member)).await.unwrap();
+    for (admin, is_told) in [(&mut ada, true), (&mut ben, false)] {
+        let answer = admin.answer_to("out").await.unwrap();
+        let Answer::Done { revoked, .. } = &answer else { panic!("{answer:?}") };
+        assert_eq!(revoked.is_some(), is_told, "{}: {answer:?}", admin.teammate);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
