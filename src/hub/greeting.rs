@@ -17,11 +17,14 @@ use super::room::View;
 use super::send_queue::{About, QueuedFrame};
 use super::wire;
 use crate::domain::catch_up;
-use crate::domain::event::Seq;
+use crate::domain::conversation::State;
+use crate::domain::event::{ConversationChange, Seq};
 use crate::store::{ChangedSince, Needs, StoreError};
 
 /// Items of one open conversation that a catch-up brings along; with more, the client opens it again.
 const ITEMS_MAX: u32 = 200;
+/// Events after a snapshot that are looked through.
+const NEWER_MAX: u32 = 256;
 
 /// Greets a session that has just joined.
 pub(super) async fn welcome(place: &Place, cursor: Option<&str>, open: &[ConversationId]) {
@@ -49,6 +52,13 @@ enum Kind {
     CatchUp,
 }
 
+/// What came of making a state.
+enum Made {
+    State(Start, CatchUp),
+    /// What is not in memory has changed since the snapshot, by this event: it has to be made of a newer one.
+    Overtaken(Seq),
+}
+
 /// `since` says from where: none for a start from nothing, `Some(None)` for a position that cannot be resumed.
 async fn bring_up_to_date(
     place: &Place,
@@ -70,12 +80,16 @@ async fn bring_up_to_date(
                 None => return place.queue.close(CloseCode::Unavailable, false),
             }
         }
-        let state = match since {
-            None => Ok((Start::Fresh, fresh(place, &view))),
+        let made = match since {
+            None => Ok(Made::State(Start::Fresh, fresh(place, &view))),
             Some(since) => resume(place, &view, since, &open).await,
         };
-        let (start, state) = match state {
-            Ok(state) => state,
+        let (start, state) = match made {
+            Ok(Made::State(start, state)) => (start, state),
+            Ok(Made::Overtaken(by)) => match place.room.reach(by).await {
+                Some(reached) if reached.seq >= by => continue,
+                Some(_) | None => return place.queue.close(CloseCode::Unavailable, false),
+            },
             Err(error) => {
                 tracing::warn!(%error, "a session cannot be brought up to date");
                 return place.queue.close(CloseCode::Unavailable, false);
@@ -136,8 +150,8 @@ async fn resume(
     view: &View,
     since: Option<Seq>,
     open: &[ConversationId],
-) -> Result<(Start, CatchUp), StoreError> {
-    let reset = (Start::Reset, fresh(place, view));
+) -> Result<Made, StoreError> {
+    let reset = Made::State(Start::Reset, fresh(place, view));
     let (organization, teammate) = (&view.organization, &place.teammate);
     let Some(since) = since.filter(|since| catch_up::is_possible(organization, teammate, *since)) else {
         return Ok(reset);
@@ -149,6 +163,11 @@ async fn resume(
     let Some(changed) = changed_since(place, view, since, limit).await? else {
         return Ok(reset);
     };
+    if !view.unheld.is_known(teammate, since)
+        && let Some(by) = overtaken(place, view).await?
+    {
+        return Ok(Made::Overtaken(by));
+    }
     let Some(items) = missed_items(place, view, since, open).await? else {
         return Ok(reset);
     };
@@ -163,7 +182,7 @@ async fn resume(
         items,
         ..catch_up::directory(organization, &view.presence, teammate, since)
     };
-    Ok((Start::Resumed, state))
+    Ok(Made::State(Start::Resumed, state))
 }
 
 /// What changed that is not in memory; none if that is too much.
@@ -178,6 +197,20 @@ async fn changed_since(
     }
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
     place.room.services.store.changed_since(view.organization.id(), &place.teammate, since, limit).await
+}
+
+/// An event after the snapshot that changed what was archived then; none if there is none so far. What the database
+/// says after it is not what was so as of the snapshot, and memory does not hold it: the row would be in neither.
+async fn overtaken(place: &Place, view: &View) -> Result<Option<Seq>, StoreError> {
+    let organization = &view.organization;
+    let newer = place.room.services.store.events(organization.id(), organization.seq(), NEWER_MAX).await?;
+    let was_archived = |change: &ConversationChange| {
+        change.before.as_ref().is_some_and(|before| before.state == State::Archived)
+    };
+    let changed = newer.iter().rev().find(|(_, event)| event.conversations().any(was_archived));
+    // Of a snapshot so old that more has happened since not even this can be said.
+    let last = newer.last().filter(|_| newer.len() >= NEWER_MAX as usize);
+    Ok(last.or(changed).map(|(seq, _)| *seq))
 }
 
 /// Archived conversations that changed, as of the snapshot: what changed later comes as a push.

@@ -30,6 +30,8 @@ pub(super) struct Between {
     lost: AtomicBool,
     /// Passed once before items are read, and once after.
     gate: Mutex<Option<Arc<Barrier>>>,
+    /// The same for what changed since a position.
+    changes_gate: Mutex<Option<Arc<Barrier>>>,
 }
 
 impl Between {
@@ -42,6 +44,7 @@ impl Between {
             load_faults: 0.into(),
             lost: false.into(),
             gate: Mutex::default(),
+            changes_gate: Mutex::default(),
         }
     }
 
@@ -58,6 +61,13 @@ impl Between {
     pub(super) fn hold_items(&self) -> Arc<Barrier> {
         let gate = Arc::new(Barrier::new(2));
         *self.gate.lock().unwrap() = Some(gate.clone());
+        gate
+    }
+
+    /// The next who asks what changed waits at this barrier before the answer is read, and again after.
+    pub(super) fn hold_changes(&self) -> Arc<Barrier> {
+        let gate = Arc::new(Barrier::new(2));
+        *self.changes_gate.lock().unwrap() = Some(gate.clone());
         gate
     }
 
@@ -149,7 +159,15 @@ impl Store for Between {
         limit: u32,
     ) -> Result<Option<ChangedSince>, StoreError> {
         self.reachable()?;
-        self.real.changed_since(organization, teammate, since, limit).await
+        let gate = self.changes_gate.lock().unwrap().take();
+        if let Some(gate) = &gate {
+            gate.wait().await;
+        }
+        let changed = self.real.changed_since(organization, teammate, since, limit).await;
+        if let Some(gate) = &gate {
+            gate.wait().await;
+        }
+        changed
     }
 }
 

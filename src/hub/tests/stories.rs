@@ -1,5 +1,6 @@
 //! Single things that once went wrong elsewhere, or that must hold at the hub's edges.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -15,6 +16,7 @@ use rotunda_protocol::push::Push;
 use rotunda_protocol::refusal::Refusal;
 
 use super::practice::{Practice, id};
+use super::store::Between;
 use crate::domain::event::{Change, Seq};
 use crate::hub::Hub;
 use crate::hub::registry::OPEN_MAX;
@@ -299,6 +301,37 @@ async fn b36_items_of_what_changes_while_a_session_resumes_are_not_left_out() {
     practice.rejoin(&mut ada).await.unwrap();
     ada.read().await;
     assert!(ada.items.contains_key(&(conversation, 2)) || ada.starts.last() == Some(&Start::Reset));
+}
+
+#[tokio::test]
+async fn a_catch_up_shows_what_is_reopened_while_it_is_made() {
+    let mut practice = Practice::new().await;
+    let between = Arc::new(Between::new(practice.store.clone()));
+    practice.hub = Hub::new(between.clone(), Metrics::new(), Limits::default());
+    let conversation = practice.receive("+14155550100", "+14155550999", "hi").await;
+    let mut ada = practice.join("ada", Codec::Json).await.unwrap();
+    ada.read().await;
+    ada.list_all(&["shared".parse().unwrap()]).await;
+    ada.leave();
+    let archive =
+        Command::Archive { conversation: conversation.clone(), seen: 1, force: false, expect_rev: None };
+    practice.service(archive).await.unwrap();
+    // It is archived in the snapshot, and no longer by the time that the archive is looked into.
+    let gate = between.hold_changes();
+    let (hub, organization) = (practice.hub.clone(), practice.organization.clone());
+    let reopens = async {
+        gate.wait().await;
+        let message = message("+14155550999");
+        hub.call(&organization, Actor::Service("test".into()), "again".into(), message).await.unwrap();
+        gate.wait().await;
+    };
+    let (joined, ()) = futures::join!(practice.rejoin(&mut ada), reopens);
+    joined.unwrap();
+    let frames = ada.read().await;
+    let ServerFrame::Welcome { start, state, .. } = &frames[0] else { panic!("{frames:?}") };
+    assert_eq!(*start, Start::Resumed);
+    let shown = state.conversations.iter().find(|row| row.conversation.id == conversation);
+    assert_eq!(shown.map(|row| row.conversation.rev), Some(3), "{state:?}");
 }
 
 #[tokio::test]
