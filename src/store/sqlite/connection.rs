@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Row, ffi};
 
 use super::fault::is_busy;
 use crate::store::sql::statements::STATEMENTS_PREPARED;
@@ -80,15 +80,24 @@ impl Database {
 pub(super) fn switch_to_log(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
     let began = Instant::now();
     loop {
-        let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-        if mode == "wal" {
+        let is_log = |mode: &Row<'_>| Ok(mode.get::<_, String>(0)? == "wal");
+        if connection.pragma_query_value(None, "journal_mode", is_log)? {
             return Ok(());
         }
-        match connection.pragma_update(None, "journal_mode", "wal") {
+        match connection.pragma_update_and_check(None, "journal_mode", "wal", is_log) {
+            Ok(true) => return Ok(()),
+            // Where there is no shared memory, SQLite says nothing and keeps the mode that it had.
+            Ok(false) => return Err(no_log()),
             Err(error) if is_busy(&error) && began.elapsed() < patience => thread::sleep(LOOK_AGAIN),
-            switched => return switched,
+            Err(error) => return Err(error),
         }
     }
+}
+
+fn no_log() -> rusqlite::Error {
+    let why =
+        "no write-ahead log is possible here: put the file on a disk of this machine, not on a network's";
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), Some(why.into()))
 }
 
 /// Ends a transaction without a trace. After some faults SQLite has done so by itself.
@@ -97,4 +106,20 @@ pub(super) fn roll_back(connection: &Connection) -> rusqlite::Result<()> {
         return Ok(());
     }
     connection.prepare_cached("ROLLBACK")?.raw_execute().map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_where_no_log_is_possible_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        // Its locks are files, and it has no shared memory.
+        let path = folder.path().join("rotunda.db");
+        let connection = Connection::open_with_flags_and_vfs(path, flags, c"unix-dotfile").unwrap();
+        let refused = switch_to_log(&connection, Duration::ZERO).unwrap_err();
+        assert!(refused.to_string().contains("put the file on a disk of this machine"), "{refused}");
+    }
 }
