@@ -8,12 +8,14 @@ use rotunda_protocol::frame::{Answer, Ref, ServerFrame};
 use rotunda_protocol::id::{ConversationId, SessionId, TeammateId};
 use rotunda_protocol::refusal::Refusal;
 
+use super::ANSWERS_MAX;
 use super::refused;
 use super::registry::{Key, OPEN_MAX};
 use super::room::Room;
 use super::send_queue::{About, Narrowed, QueuedFrame, SendQueue};
 use super::wire;
 use crate::domain::event::Seq;
+use crate::domain::organization::Organization;
 
 /// Where a session sits.
 pub(super) struct Place {
@@ -71,43 +73,44 @@ impl Place {
 
     /// What a command did. Who else still sees conversations of an endpoint is told only to who may still view it, and
     /// how many lost something only to who still is an admin: the answer may have waited for other nodes.
-    pub(super) fn done(&self, r#ref: Ref, mut done: Done, mut revoked: Option<Revoked>) {
-        let view = self.room.view();
-        let organization = &view.organization;
-        revoked = revoked.filter(|_| organization.is_admin(&self.teammate));
-        let mut about = if revoked.is_some() { About::Administration } else { About::Anyone };
-        if let Done::Endpoint { endpoint, still } = &mut done
-            && !still.is_empty()
-        {
-            match organization.endpoint(endpoint).filter(|known| organization.can_view(&self.teammate, known))
-            {
-                None => still.clear(),
-                // Admins view all endpoints.
-                Some(_) if revoked.is_some() => {}
-                Some(_) => about = About::Endpoints([endpoint.clone()].into()),
+    pub(super) fn done(&self, r#ref: &Ref, done: Done, revoked: Option<Revoked>) {
+        let answers = |done, revoked, about, reads| {
+            let frame = ServerFrame::Answer { r#ref: r#ref.clone(), answer: Answer::Done { done, revoked } };
+            let bytes = wire::encode(self.codec, &frame);
+            self.queue.answer(QueuedFrame { bytes, seq: None, about }, reads)
+        };
+        for _ in 0..ANSWERS_MAX {
+            let organization = &self.room.view().organization;
+            let (done, revoked, about) = self.fit(organization, done.clone(), revoked);
+            let reads = (!matches!(about, About::Anyone)).then(|| organization.seq());
+            if answers(done, revoked, about, reads).is_ok() {
+                return;
             }
         }
-        let reads = (!matches!(about, About::Anyone)).then(|| organization.seq());
-        if self.answer_done(r#ref.clone(), done.clone(), revoked, about, reads).is_err() {
-            // Access has narrowed in this moment: without what might be lost.
-            if let Done::Endpoint { still, .. } = &mut done {
-                still.clear();
-            }
-            let queued = self.answer_done(r#ref, done, None, About::Anyone, None);
-            debug_assert_eq!(queued, Ok(()));
-        }
+        // Access narrows again and again: without what might be lost.
+        let queued = answers(without_still(done), None, About::Anyone, None);
+        debug_assert_eq!(queued, Ok(()));
     }
 
-    fn answer_done(
+    /// What of it may be told, and what that is about.
+    fn fit(
         &self,
-        r#ref: Ref,
+        organization: &Organization,
         done: Done,
         revoked: Option<Revoked>,
-        about: About,
-        reads: Option<Seq>,
-    ) -> Result<(), Narrowed> {
-        let frame = ServerFrame::Answer { r#ref, answer: Answer::Done { done, revoked } };
-        self.queue.answer(QueuedFrame { bytes: wire::encode(self.codec, &frame), seq: None, about }, reads)
+    ) -> (Done, Option<Revoked>, About) {
+        // Admins view all endpoints.
+        if organization.is_admin(&self.teammate) && revoked.is_some() {
+            return (done, revoked, About::Administration);
+        }
+        if let Done::Endpoint { endpoint, still } = &done
+            && !still.is_empty()
+            && organization.endpoint(endpoint).is_some_and(|it| organization.can_view(&self.teammate, it))
+        {
+            let about = About::Endpoints([endpoint.clone()].into());
+            return (done, None, about);
+        }
+        (without_still(done), None, About::Anyone)
     }
 
     /// A refusal that was found to be fit to be told as of a position.
@@ -123,4 +126,12 @@ impl Place {
         let queued = self.answer(r#ref, refusal.into(), None);
         debug_assert_eq!(queued, Ok(()));
     }
+}
+
+/// Without who else still sees conversations of an endpoint.
+fn without_still(mut done: Done) -> Done {
+    if let Done::Endpoint { still, .. } = &mut done {
+        still.clear();
+    }
+    done
 }

@@ -122,7 +122,7 @@ impl Seat {
             let result = result.await.unwrap_or(Err(Refusal::Unavailable));
             place.room.services.metrics.command_answered(result.as_ref().err(), began.elapsed());
             match result {
-                Ok(Outcome { done, revoked }) => place.done(r#ref, done, revoked),
+                Ok(Outcome { done, revoked }) => place.done(&r#ref, done, revoked),
                 Err(refusal) => {
                     let view = place.room.view();
                     let refusal = refused::as_of(&place.room, &view, &actor, &command, refusal).await;

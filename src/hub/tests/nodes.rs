@@ -133,9 +133,12 @@ async fn b14_and_not_to_who_ceased_to_while_the_answer_waited() {
         admin.seat().call("out".into(), command, admin.queue().permit(10).unwrap());
     }
     // Both are decided, and wait.
-    while practice.log(Seq(2)).await.len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    let decided = async {
+        while practice.log(Seq(2)).await.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, decided).await.unwrap();
     practice.service(role(Role::Member)).await.unwrap();
     for (admin, is_told) in [(&mut ada, true), (&mut ben, false)] {
         let answer = admin.answer_to("out").await.unwrap();
