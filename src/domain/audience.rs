@@ -289,7 +289,7 @@ fn tell_conversation(
     match &change.before {
         None => effects.push(tell(audience(now), push(None), about())),
         Some(was) => {
-            let old = Conversation { members: was.members.clone(), state: was.state.clone(), ..row.clone() };
+            let old = row.as_it_was(was);
             let told = push(Some(row.was(was, before.assignment())));
             if !access_changed && was.members == row.members {
                 effects.push(tell(audience(now), told, about()));

@@ -6,8 +6,8 @@ use rotunda_protocol::directory::Teammate;
 use rotunda_protocol::id::TeammateId;
 use rotunda_protocol::push::CatchUp;
 
-use super::conversation::Conversation;
-use super::event::Seq;
+use super::conversation::{Conversation, State};
+use super::event::{Event, Seq};
 use super::organization::Organization;
 use super::presence::Presence;
 
@@ -66,6 +66,16 @@ pub fn conversations(
         }
     }
     Some(rows)
+}
+
+/// Whether an event after this state changed what was archived in it, where the teammate could see it: what a database
+/// says from then on is not what was so, and memory does not hold it.
+pub fn overtakes(organization: &Organization, teammate: &TeammateId, event: &Event) -> bool {
+    event.conversations().any(|change| {
+        let was = change.before.as_ref().filter(|before| before.state == State::Archived);
+        organization.conversation(&change.after.id).is_none()
+            && was.is_some_and(|was| organization.can_see(teammate, &change.after.as_it_was(was)))
+    })
 }
 
 /// An open conversation as a teammate's list shows it.

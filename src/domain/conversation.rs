@@ -124,6 +124,18 @@ impl Conversation {
         }
     }
 
+    /// What it was before a change that has made it what it is, as far as a change remembers it.
+    #[must_use]
+    pub fn as_it_was(&self, was: &Before) -> Self {
+        Self {
+            members: was.members.clone(),
+            state: was.state.clone(),
+            tags: was.tags.clone(),
+            activity_at: was.activity_at,
+            ..self.clone()
+        }
+    }
+
     /// The one mailbox it is in (R5). `assignment` is the organization's switch: while it is off, everything
     /// open shows in the shared mailbox (E20).
     pub fn mailbox(&self, assignment: bool) -> Mailbox {

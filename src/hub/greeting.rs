@@ -11,19 +11,19 @@ use rotunda_protocol::item::Item;
 use rotunda_protocol::push::{CatchUp, Marked};
 use rotunda_protocol::refusal::Refusal;
 
+use super::ANSWERS_MAX;
 use super::place::Place;
 use super::registry::OPEN_MAX;
 use super::room::View;
 use super::send_queue::{About, QueuedFrame};
 use super::wire;
 use crate::domain::catch_up;
-use crate::domain::conversation::State;
-use crate::domain::event::{ConversationChange, Seq};
+use crate::domain::event::Seq;
 use crate::store::{ChangedSince, Needs, StoreError};
 
 /// Items of one open conversation that a catch-up brings along; with more, the client opens it again.
 const ITEMS_MAX: u32 = 200;
-/// Events after a snapshot that are looked through.
+/// Events after a snapshot that are looked through; one that is further behind is not used.
 const NEWER_MAX: u32 = 256;
 
 /// Greets a session that has just joined.
@@ -52,11 +52,18 @@ enum Kind {
     CatchUp,
 }
 
-/// What came of making a state.
-enum Made {
-    State(Start, CatchUp),
-    /// What is not in memory has changed since the snapshot, by this event: it has to be made of a newer one.
+/// Why no state was made of a snapshot.
+enum Unmade {
+    /// What is not in memory has changed since the snapshot, by this event or one before it: the database says how it
+    /// is now, and nobody how it was. It has to be made of a snapshot that has this event.
     Overtaken(Seq),
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Unmade {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// `since` says from where: none for a start from nothing, `Some(None)` for a position that cannot be resumed.
@@ -65,7 +72,7 @@ async fn bring_up_to_date(
     since: impl Fn(&View, Option<Seq>) -> (Option<Option<Seq>>, Vec<ConversationId>),
     kind: Kind,
 ) {
-    loop {
+    for attempt in 1.. {
         // Pushes from here on are kept behind the catch-up, so none between the snapshot and it is lost.
         let written = place.queue.begin_catch_up();
         let view = place.room.view();
@@ -81,16 +88,18 @@ async fn bring_up_to_date(
             }
         }
         let made = match since {
-            None => Ok(Made::State(Start::Fresh, fresh(place, &view))),
+            None => Ok((Start::Fresh, fresh(place, &view))),
+            // From memory alone, which nothing overtakes.
+            Some(_) if attempt > ANSWERS_MAX => Ok((Start::Reset, fresh(place, &view))),
             Some(since) => resume(place, &view, since, &open).await,
         };
         let (start, state) = match made {
-            Ok(Made::State(start, state)) => (start, state),
-            Ok(Made::Overtaken(by)) => match place.room.reach(by).await {
+            Ok(made) => made,
+            Err(Unmade::Overtaken(by)) => match place.room.reach(by).await {
                 Some(reached) if reached.seq >= by => continue,
                 Some(_) | None => return place.queue.close(CloseCode::Unavailable, false),
             },
-            Err(error) => {
+            Err(Unmade::Failed(error)) => {
                 tracing::warn!(%error, "a session cannot be brought up to date");
                 return place.queue.close(CloseCode::Unavailable, false);
             }
@@ -150,39 +159,46 @@ async fn resume(
     view: &View,
     since: Option<Seq>,
     open: &[ConversationId],
-) -> Result<Made, StoreError> {
-    let reset = Made::State(Start::Reset, fresh(place, view));
-    let (organization, teammate) = (&view.organization, &place.teammate);
-    let Some(since) = since.filter(|since| catch_up::is_possible(organization, teammate, *since)) else {
-        return Ok(reset);
+) -> Result<(Start, CatchUp), Unmade> {
+    let state = match since {
+        Some(since) => resumed(place, view, since, open).await?,
+        None => None,
     };
+    Ok(match state {
+        Some(state) => (Start::Resumed, state),
+        None => (Start::Reset, fresh(place, view)),
+    })
+}
+
+/// What changed since a position; none if that cannot be told.
+async fn resumed(
+    place: &Place,
+    view: &View,
+    since: Seq,
+    open: &[ConversationId],
+) -> Result<Option<CatchUp>, Unmade> {
+    let (organization, teammate) = (&view.organization, &place.teammate);
+    if !catch_up::is_possible(organization, teammate, since) {
+        return Ok(None);
+    }
     let limit = place.room.services.limits.catch_up_rows_max;
     let Some(mut rows) = catch_up::conversations(organization, teammate, since, limit) else {
-        return Ok(reset);
+        return Ok(None);
     };
-    let Some(changed) = changed_since(place, view, since, limit).await? else {
-        return Ok(reset);
-    };
-    if !view.unheld.is_known(teammate, since)
-        && let Some(by) = overtaken(place, view).await?
-    {
-        return Ok(Made::Overtaken(by));
-    }
-    let Some(items) = missed_items(place, view, since, open).await? else {
-        return Ok(reset);
-    };
+    let Some(changed) = changed_since(place, view, since, limit).await? else { return Ok(None) };
+    is_current(place, view, changed.head).await?;
+    let (visible, hidden) = sort_out(place, view, &changed).await?;
+    let Some(items) = missed_items(place, view, since, open).await? else { return Ok(None) };
     rows.extend(archived_rows(view, place, &changed));
     let listed: BTreeSet<ConversationId> = rows.iter().map(|row| row.conversation.id.clone()).collect();
-    let (visible, hidden) = sort_out(place, view, &changed).await?;
     let marks = changed.marked.iter().filter(|(id, _)| visible.contains(id) && !listed.contains(id));
-    let state = CatchUp {
+    Ok(Some(CatchUp {
         conversations: rows,
         gone: changed.departed.iter().filter(|id| hidden.contains(*id)).cloned().collect(),
         marks: marks.map(|(id, mark)| Marked { conversation: id.clone(), mark: *mark }).collect(),
         items,
         ..catch_up::directory(organization, &view.presence, teammate, since)
-    };
-    Ok(Made::State(Start::Resumed, state))
+    }))
 }
 
 /// What changed that is not in memory; none if that is too much.
@@ -199,18 +215,22 @@ async fn changed_since(
     place.room.services.store.changed_since(view.organization.id(), &place.teammate, since, limit).await
 }
 
-/// An event after the snapshot that changed what was archived then; none if there is none so far. What the database
-/// says after it is not what was so as of the snapshot, and memory does not hold it: the row would be in neither.
-async fn overtaken(place: &Place, view: &View) -> Result<Option<Seq>, StoreError> {
-    let organization = &view.organization;
-    let newer = place.room.services.store.events(organization.id(), organization.seq(), NEWER_MAX).await?;
-    let was_archived = |change: &ConversationChange| {
-        change.before.as_ref().is_some_and(|before| before.state == State::Archived)
-    };
-    let changed = newer.iter().rev().find(|(_, event)| event.conversations().any(was_archived));
-    // Of a snapshot so old that more has happened since not even this can be said.
-    let last = newer.last().filter(|_| newer.len() >= NEWER_MAX as usize);
-    Ok(last.or(changed).map(|(seq, _)| *seq))
+/// Whether what the database said as of a position, of what is not in memory, is so as of the snapshot.
+async fn is_current(place: &Place, view: &View, head: Seq) -> Result<(), Unmade> {
+    let (organization, snapshot) = (&view.organization, view.organization.seq());
+    if head <= snapshot {
+        return Ok(());
+    }
+    let newer = place.room.services.store.events(organization.id(), snapshot, NEWER_MAX).await?;
+    let looked_at = newer.last().map_or(snapshot, |(seq, _)| *seq);
+    if looked_at < head {
+        return Err(Unmade::Overtaken(head));
+    }
+    let overtakes = |event| catch_up::overtakes(organization, &place.teammate, event);
+    match newer.iter().rev().find(|(seq, event)| *seq <= head && overtakes(event)) {
+        Some((seq, _)) => Err(Unmade::Overtaken(*seq)),
+        None => Ok(()),
+    }
 }
 
 /// Archived conversations that changed, as of the snapshot: what changed later comes as a push.
@@ -229,12 +249,12 @@ fn archived_rows<'a>(
     })
 }
 
-/// Of the conversations that the teammate left or marked, those they may see now, and those they may not.
+/// Of the conversations that the teammate left or marked, those they may see as of the snapshot, and those they may not.
 async fn sort_out(
     place: &Place,
     view: &View,
     changed: &ChangedSince,
-) -> Result<(BTreeSet<ConversationId>, BTreeSet<ConversationId>), StoreError> {
+) -> Result<(BTreeSet<ConversationId>, BTreeSet<ConversationId>), Unmade> {
     let organization = &view.organization;
     let (mut visible, mut hidden, mut elsewhere) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     let mut sort = |id: &ConversationId, sees: bool| {
@@ -253,6 +273,9 @@ async fn sort_out(
     if !elsewhere.is_empty() {
         let needs = Needs { conversations: elsewhere, ..Needs::default() };
         for stored in place.room.services.store.find(organization.id(), needs).await?.conversations {
+            if stored.changed > organization.seq() {
+                return Err(Unmade::Overtaken(stored.changed));
+            }
             let sees = organization.can_see(&place.teammate, &stored.conversation);
             sort(&stored.conversation.id, sees);
         }

@@ -154,9 +154,11 @@ pub struct ArchivedQuery {
     pub limit: u32,
 }
 
-/// What changed for one teammate since a position, besides what is in memory.
+/// What changed for one teammate since a position, besides what is in memory, all as of one moment.
 #[derive(Debug, Clone, Default)]
 pub struct ChangedSince {
+    /// The number of the newest event at that moment.
+    pub head: Seq,
     /// Archived conversations that changed, with the teammate's mark, whoever may see them.
     pub archived: Vec<(Conversation, Seq, Mark)>,
     /// Conversations of which a principal ceased to be a member that stood for the teammate.

@@ -10,5 +10,6 @@ mod model;
 mod narrowing;
 mod nodes;
 mod practice;
+mod resuming;
 mod store;
 mod stories;

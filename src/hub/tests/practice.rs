@@ -244,3 +244,8 @@ fn provision() -> NewOrganization {
         endpoints: ENDPOINTS.iter().map(endpoint).collect(),
     }
 }
+
+/// A second node on the same database.
+pub(super) fn second(practice: &Practice) -> Hub {
+    Hub::new(practice.store.clone(), Metrics::new(), Limits::default())
+}

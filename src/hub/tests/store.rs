@@ -30,8 +30,10 @@ pub(super) struct Between {
     lost: AtomicBool,
     /// Passed once before items are read, and once after.
     gate: Mutex<Option<Arc<Barrier>>>,
-    /// The same for what changed since a position.
+    /// Passed twice before it is read what changed since a position.
     changes_gate: Mutex<Option<Arc<Barrier>>>,
+    /// Passed twice before something is looked for.
+    finds_gate: Mutex<Option<Arc<Barrier>>>,
 }
 
 impl Between {
@@ -45,6 +47,7 @@ impl Between {
             lost: false.into(),
             gate: Mutex::default(),
             changes_gate: Mutex::default(),
+            finds_gate: Mutex::default(),
         }
     }
 
@@ -59,21 +62,37 @@ impl Between {
 
     /// The next who asks for items waits at this barrier before the answer is read, and again after.
     pub(super) fn hold_items(&self) -> Arc<Barrier> {
-        let gate = Arc::new(Barrier::new(2));
-        *self.gate.lock().unwrap() = Some(gate.clone());
-        gate
+        shut(&self.gate)
     }
 
-    /// The next who asks what changed waits at this barrier before the answer is read, and again after.
+    /// The next who asks what changed waits at this barrier twice, and then the answer is read.
     pub(super) fn hold_changes(&self) -> Arc<Barrier> {
-        let gate = Arc::new(Barrier::new(2));
-        *self.changes_gate.lock().unwrap() = Some(gate.clone());
-        gate
+        shut(&self.changes_gate)
+    }
+
+    /// The next who looks for something waits at this barrier twice, and then it is looked for.
+    pub(super) fn hold_finds(&self) -> Arc<Barrier> {
+        shut(&self.finds_gate)
     }
 
     /// Which conversations were looked for since this was last asked, look by look.
     pub(super) fn found(&self) -> Vec<Vec<ConversationId>> {
         std::mem::take(&mut self.finds.lock().unwrap())
+    }
+}
+
+fn shut(gate: &Mutex<Option<Arc<Barrier>>>) -> Arc<Barrier> {
+    let barrier = Arc::new(Barrier::new(2));
+    *gate.lock().unwrap() = Some(barrier.clone());
+    barrier
+}
+
+/// The first that comes waits twice; for others it is open.
+async fn pass(gate: &Mutex<Option<Arc<Barrier>>>) {
+    let barrier = gate.lock().unwrap().take();
+    if let Some(barrier) = barrier {
+        barrier.wait().await;
+        barrier.wait().await;
     }
 }
 
@@ -119,6 +138,7 @@ impl Store for Between {
     async fn find(&self, organization: &OrganizationId, needs: Needs) -> Result<Found, StoreError> {
         self.finds.lock().unwrap().push(needs.conversations.clone());
         self.reachable()?;
+        pass(&self.finds_gate).await;
         self.real.find(organization, needs).await
     }
 
@@ -159,15 +179,8 @@ impl Store for Between {
         limit: u32,
     ) -> Result<Option<ChangedSince>, StoreError> {
         self.reachable()?;
-        let gate = self.changes_gate.lock().unwrap().take();
-        if let Some(gate) = &gate {
-            gate.wait().await;
-        }
-        let changed = self.real.changed_since(organization, teammate, since, limit).await;
-        if let Some(gate) = &gate {
-            gate.wait().await;
-        }
-        changed
+        pass(&self.changes_gate).await;
+        self.real.changed_since(organization, teammate, since, limit).await
     }
 }
 

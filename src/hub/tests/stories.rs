@@ -1,40 +1,24 @@
 //! Single things that once went wrong elsewhere, or that must hold at the hub's edges.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use rotunda_protocol::ask::{Ask, Told};
 use rotunda_protocol::codec::Codec;
-use rotunda_protocol::command::{Command, Done, Inbound, Outcome};
+use rotunda_protocol::command::{Command, Done, Outcome};
 use rotunda_protocol::conversation::Mark;
 use rotunda_protocol::directory::Features;
-use rotunda_protocol::frame::{ServerFrame, Start};
-use rotunda_protocol::item::{Content, Direction};
+use rotunda_protocol::frame::ServerFrame;
 use rotunda_protocol::principal::{Actor, Mailbox};
 use rotunda_protocol::push::Push;
 use rotunda_protocol::refusal::Refusal;
 
-use super::practice::{Practice, id};
-use super::store::Between;
+use super::practice::{Practice, id, message, second};
 use crate::domain::event::{Change, Seq};
-use crate::hub::Hub;
-use crate::hub::registry::OPEN_MAX;
 use crate::limits::Limits;
-use crate::metrics::Metrics;
 
 fn claim(conversation: &str) -> Command {
     Command::Claim { conversation: id(conversation), expect_rev: None }
-}
-
-fn message(from: &str) -> Command {
-    let content = Content::Message { direction: Direction::In, body: "hi".into(), media: vec![] };
-    Command::Receive(Inbound { to: "+14155550100".into(), from: from.into(), name: None, content })
-}
-
-/// A second node on the same database.
-fn second(practice: &Practice) -> Hub {
-    Hub::new(practice.store.clone(), Metrics::new(), Limits::default())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -82,7 +66,7 @@ async fn r65_first_messages_that_arrive_together_make_one_contact_and_one_conver
     let practice = Practice::new().await;
     let calls = (0..30).map(|n| {
         let (hub, organization) = (practice.hub.clone(), practice.organization.clone());
-        let command = message("+1 (415) 555-0999");
+        let command = message("+14155550100", "+1 (415) 555-0999");
         let actor = Actor::Service("test".into());
         tokio::spawn(async move { hub.call(&organization, actor, format!("message {n}"), command).await })
     });
@@ -234,104 +218,6 @@ async fn a_room_without_sessions_closes_and_opens_again_with_everything() {
         let row = practice.hub.conversation(&practice.organization, &conversation).await.unwrap();
         assert_eq!(row.items, n + 1);
     }
-}
-
-#[tokio::test]
-async fn sessions_of_a_room_whose_task_ended_come_back() {
-    let practice = Practice::new().await;
-    let mut ben = practice.join("ben", Codec::Json).await.unwrap();
-    ben.read().await;
-    practice.hub.break_room(&practice.organization).await;
-    while ben.is_here() {
-        ben.read().await;
-        if ben.is_here() {
-            ben.wait().await;
-        }
-    }
-    practice.rejoin(&mut ben).await.unwrap();
-    ben.read().await;
-    assert_eq!(ben.starts.last(), Some(&Start::Resumed));
-}
-
-#[tokio::test]
-async fn a_catch_up_brings_items_of_what_is_open_as_the_room_sees_it() {
-    let mut practice = Practice::new().await;
-    let mut all = Vec::new();
-    for n in 0..=OPEN_MAX {
-        all.push(practice.receive("+14155550100", &format!("+141555507{n:02}"), "hi").await);
-    }
-    let mut ben = practice.join("ben", Codec::Json).await.unwrap();
-    ben.queue_bytes = 2_000;
-    practice.rejoin(&mut ben).await.unwrap();
-    ben.read().await;
-    // Opening the first again leaves it the one opened first: it is what the last closes.
-    for conversation in all[..OPEN_MAX].iter().chain([&all[0], &all[OPEN_MAX]]) {
-        ben.open(conversation).await.unwrap().unwrap();
-    }
-    for n in 0..9 {
-        let body = format!("{n}{}", "x".repeat(500));
-        practice.service(Command::PostNote { conversation: all[1].clone(), body }).await.unwrap();
-    }
-    ben.read().await;
-    assert_eq!(ben.catch_ups, 1);
-    let items = ben.items.keys().filter(|(of, _)| *of == all[1]).count();
-    assert_eq!(items, 10);
-}
-
-#[tokio::test]
-async fn b36_items_of_what_changes_while_a_session_resumes_are_not_left_out() {
-    let mut practice = Practice::new().await;
-    let conversation = practice.receive("+14155550100", "+14155550999", "hi").await;
-    let archive =
-        Command::Archive { conversation: conversation.clone(), seen: 1, force: false, expect_rev: None };
-    practice.teammate("ben", archive).await.unwrap();
-    let mut ada = practice.join("ada", Codec::Json).await.unwrap();
-    ada.read().await;
-    ada.open(&conversation).await.unwrap().unwrap();
-    ada.leave();
-    let note = Command::PostNote { conversation: conversation.clone(), body: "missed".into() };
-    practice.teammate("ben", note).await.unwrap();
-    // A snapshot from before the next change, as there is while its commit is under way.
-    let before = second(&practice);
-    let ask = Ask::Counts { mailboxes: Vec::new() };
-    before.ask(&practice.organization, &id("ada"), ask).await.unwrap();
-    let tag = Command::AddTag { conversation: conversation.clone(), tag: "late".into() };
-    practice.teammate("ben", tag).await.unwrap();
-    practice.hub = before;
-    practice.rejoin(&mut ada).await.unwrap();
-    ada.read().await;
-    assert!(ada.items.contains_key(&(conversation, 2)) || ada.starts.last() == Some(&Start::Reset));
-}
-
-#[tokio::test]
-async fn a_catch_up_shows_what_is_reopened_while_it_is_made() {
-    let mut practice = Practice::new().await;
-    let between = Arc::new(Between::new(practice.store.clone()));
-    practice.hub = Hub::new(between.clone(), Metrics::new(), Limits::default());
-    let conversation = practice.receive("+14155550100", "+14155550999", "hi").await;
-    let mut ada = practice.join("ada", Codec::Json).await.unwrap();
-    ada.read().await;
-    ada.list_all(&["shared".parse().unwrap()]).await;
-    ada.leave();
-    let archive =
-        Command::Archive { conversation: conversation.clone(), seen: 1, force: false, expect_rev: None };
-    practice.service(archive).await.unwrap();
-    // It is archived in the snapshot, and no longer by the time that the archive is looked into.
-    let gate = between.hold_changes();
-    let (hub, organization) = (practice.hub.clone(), practice.organization.clone());
-    let reopens = async {
-        gate.wait().await;
-        let message = message("+14155550999");
-        hub.call(&organization, Actor::Service("test".into()), "again".into(), message).await.unwrap();
-        gate.wait().await;
-    };
-    let (joined, ()) = futures::join!(practice.rejoin(&mut ada), reopens);
-    joined.unwrap();
-    let frames = ada.read().await;
-    let ServerFrame::Welcome { start, state, .. } = &frames[0] else { panic!("{frames:?}") };
-    assert_eq!(*start, Start::Resumed);
-    let shown = state.conversations.iter().find(|row| row.conversation.id == conversation);
-    assert_eq!(shown.map(|row| row.conversation.rev), Some(3), "{state:?}");
 }
 
 #[tokio::test]

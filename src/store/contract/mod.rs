@@ -570,7 +570,7 @@ pub(crate) async fn what_changed_is_told_or_is_too_much(store: &dyn Store) {
     let starred = Mark { read: 3, starred: true, rev: 3 };
     assert_eq!(changed.archived, [(Conversation { rev: 3, ..c1 }, Seq(3), starred)]);
     assert_eq!(changed.departed, [id("c1")], "once, although it happened twice");
-    assert_eq!(changed.marked, [(id("c1"), starred)]);
+    assert_eq!((changed.marked, changed.head), (vec![(id("c1"), starred)], Seq(3)));
     assert!(since(1, 0).await.is_none());
     assert!(since(0, 1).await.is_none());
     let all = since(0, 2).await.unwrap();
@@ -647,9 +647,9 @@ async fn agrees(store: &dyn Store, organization: &OrganizationId, model: &Model,
 
 /// The order within what changed means nothing.
 fn sorted(changed: ChangedSince) -> impl PartialEq + std::fmt::Debug {
-    let ChangedSince { mut archived, mut departed, mut marked } = changed;
+    let ChangedSince { head, mut archived, mut departed, mut marked } = changed;
     archived.sort_by(|(a, ..), (b, ..)| a.id.cmp(&b.id));
     departed.sort();
     marked.sort_by(|(a, _), (b, _)| a.cmp(b));
-    (archived, departed, marked)
+    (head, archived, departed, marked)
 }

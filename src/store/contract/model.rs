@@ -122,6 +122,7 @@ impl Model {
             .map(|(_, _, id)| id.clone())
             .collect();
         ChangedSince {
+            head: self.head,
             archived: self
                 .conversations
                 .values()

@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr};
 use super::decode;
 use super::dialect::{Columns, Dialect, Value};
 use super::fault::Fault;
-use super::read::asked;
+use super::read::{self, asked};
 use super::statements::json;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::Seq;
@@ -151,6 +151,7 @@ pub(in crate::store) async fn changed_since<C: Dialect>(
     since: Seq,
     limit: u32,
 ) -> Result<Option<ChangedSince>, Fault> {
+    let head = read::head(snapshot, organization).await?;
     let mut changes = Changes { snapshot, organization, teammate, since, limit };
     let Some(archived) = changes.of(C::TEXTS.archived_changed, with_mark).await? else { return Ok(None) };
     let departed = changes.of(C::TEXTS.departed, |row| row.parsed("conversation")).await?;
@@ -158,7 +159,7 @@ pub(in crate::store) async fn changed_since<C: Dialect>(
     let marked =
         changes.of(C::TEXTS.marked, |row| Ok((row.parsed("conversation")?, decode::mark(row)?))).await?;
     let Some(marked) = marked else { return Ok(None) };
-    Ok(Some(ChangedSince { archived, departed, marked }))
+    Ok(Some(ChangedSince { head, archived, departed, marked }))
 }
 
 /// Whose changes are asked for.

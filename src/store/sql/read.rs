@@ -79,6 +79,12 @@ pub(in crate::store) async fn items<C: Dialect>(
     asked(connection, C::TEXTS.items, values).await?.iter().rev().map(decode::item).collect()
 }
 
+/// The number of the newest event; 0 without a log.
+pub(super) async fn head<C: Dialect>(snapshot: &mut C, organization: &OrganizationId) -> Result<Seq, Fault> {
+    let row = row_of(snapshot, organization).await?;
+    Ok(Seq(row.map_or(Ok(0), |row| row.number("head"))?))
+}
+
 /// What deciding needs.
 pub(in crate::store) async fn find<C: Dialect>(
     snapshot: &mut C,
@@ -86,9 +92,7 @@ pub(in crate::store) async fn find<C: Dialect>(
     needs: Needs,
 ) -> Result<Found, Fault> {
     let texts = C::TEXTS;
-    let row = row_of(snapshot, organization).await?;
-    let head = row.map_or(Ok(0), |row| row.number("head"))?;
-    let mut found = Found { head: Seq(head), ..Found::default() };
+    let mut found = Found { head: head(snapshot, organization).await?, ..Found::default() };
     if !needs.refs.is_empty() {
         let refs = needs.refs.iter().map(|(actor, r#ref)| [actor.to_string(), r#ref.clone()]);
         let refs = pairs::<C>(refs)?;
