@@ -19,7 +19,7 @@ pub(crate) enum Step {
     Connect { which: Which },
     /// Read the log so far: from here on everything has to come.
     Begin,
-    /// Have things happen, and wait until all is read.
+    /// Have things happen for a turn, and wait until all is read.
     Play,
     /// Compare everything, and tell what it came to.
     Check,
@@ -69,6 +69,9 @@ pub(crate) struct Counts {
     pub(crate) deliveries: u64,
     pub(crate) commands: u64,
     pub(crate) reconnects: u64,
+    /// Bytes of pushed rows, and how many.
+    pub(crate) row_bytes: u64,
+    pub(crate) rows: u64,
     /// Of what was read since the sample before.
     pub(crate) p99_ms: Option<f64>,
 }
@@ -102,9 +105,6 @@ pub(crate) struct Tally {
     pub(crate) resets: u64,
     /// Frames that the client does not know and ignored.
     pub(crate) unknown: u64,
-    /// Bytes of pushed rows, and how many.
-    pub(crate) row_bytes: u64,
-    pub(crate) rows: u64,
     pub(crate) latency: Packed,
     pub(crate) commit: Packed,
     pub(crate) revocation: Packed,

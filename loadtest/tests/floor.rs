@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rotunda_loadtest::floor::{Plan, measure};
+use rotunda_loadtest::floor::{Floor, Measured, Plan};
 use rotunda_loadtest::hubs::Cores;
 
 use crate::PROGRAM;
@@ -14,15 +14,22 @@ fn plan() -> Plan {
         frame: vec![7; 512],
         connections: 20,
         rounds_per_second: 100.0,
-        lasting: Duration::from_millis(100),
+        turn: Duration::from_millis(50),
     }
 }
 
+/// What two turns took.
+async fn measured(plan: Plan) -> Measured {
+    let floor = Floor::start(plan).await.unwrap().turn().await.unwrap().turn().await.unwrap();
+    floor.measured().clone()
+}
+
 #[tokio::test]
-async fn every_frame_is_read_and_costs_something() {
-    let measured = measure(plan()).await.unwrap();
+async fn every_frame_of_every_turn_is_read_and_costs_something() {
+    let measured = measured(plan()).await;
     assert_eq!((measured.deliveries, measured.latency.len()), (200, 200));
-    assert!(measured.cpu_us_per_delivery > 0.1, "{}", measured.cpu_us_per_delivery);
+    let cpu = measured.cpu_us_per_delivery();
+    assert!(cpu > 0.1, "{cpu}");
     assert!(measured.latency.max() > 0);
 }
 
@@ -31,14 +38,15 @@ async fn every_frame_is_read_and_costs_something() {
 async fn a_long_frame_from_a_core_of_its_own() {
     let cores = Cores::split().map(|cores| cores.hub).unwrap_or_default();
     let frame = vec![7; 100_000];
-    let measured = measure(Plan { cores, frame, ..plan() }).await.unwrap();
-    assert_eq!(measured.deliveries, 200);
+    assert_eq!(measured(Plan { cores, frame, ..plan() }).await.deliveries, 200);
 }
 
 #[tokio::test]
 async fn a_program_that_is_no_writer_is_told() {
-    let error = measure(Plan { program: "/bin/true".into(), ..plan() }).await.unwrap_err();
-    assert!(format!("{error:#}").contains("could not be measured"), "{error:#}");
-    let error = measure(Plan { program: "/no/such/program".into(), ..plan() }).await.unwrap_err();
-    assert!(format!("{error:#}").contains("cannot start /no/such/program"), "{error:#}");
+    for (program, why) in
+        [("/bin/true", "cannot be measured"), ("/no/such/program", "cannot start /no/such/program")]
+    {
+        let error = Floor::start(Plan { program: program.into(), ..plan() }).await.err().unwrap();
+        assert!(format!("{error:#}").contains(why), "{error:#}");
+    }
 }

@@ -11,11 +11,7 @@ use crate::plan::Plan;
 use crate::wire::{Counts, Step, Tally, Told};
 
 /// All of them.
-pub(super) struct Crew {
-    members: Vec<Member>,
-    seconds: f64,
-    rate: f64,
-}
+pub(super) struct Crew(Vec<Member>);
 
 /// One process. It ends with its standard input, or with this.
 struct Member {
@@ -31,25 +27,12 @@ struct Member {
 
 impl Crew {
     pub(super) fn start(plans: &[Plan]) -> anyhow::Result<Self> {
-        let seconds = plans.iter().map(|plan| plan.seconds).fold(0.0, f64::max);
-        let rate = plans.iter().map(|plan| plan.rate).sum();
-        let members = plans.iter().map(Member::start).collect::<anyhow::Result<_>>()?;
-        Ok(Self { members, seconds, rate })
-    }
-
-    /// How long things happen.
-    pub(super) fn seconds(&self) -> f64 {
-        self.seconds
-    }
-
-    /// How many things happen in a second.
-    pub(super) fn rate(&self) -> f64 {
-        self.rate
+        Ok(Self(plans.iter().map(Member::start).collect::<anyhow::Result<_>>()?))
     }
 
     /// Tells all of them what to do next.
     pub(super) async fn tell(&mut self, step: Step) -> anyhow::Result<()> {
-        for member in &mut self.members {
+        for member in &mut self.0 {
             member.did = None;
             let mut line = std::mem::take(&mut member.plan);
             line.extend(serde_json::to_vec(&step)?);
@@ -63,7 +46,7 @@ impl Crew {
     /// Waits until all of them have done it. May be dropped and called again.
     pub(super) async fn until_done(&mut self, step: Step) -> anyhow::Result<()> {
         loop {
-            let waiting = self.members.iter_mut().filter(|member| member.did != Some(step));
+            let waiting = self.0.iter_mut().filter(|member| member.did != Some(step));
             let mut hears: Vec<_> = waiting.map(|member| Box::pin(member.hear())).collect();
             if hears.is_empty() {
                 return Ok(());
@@ -75,13 +58,15 @@ impl Crew {
     /// What they have counted, together.
     pub(super) fn counts(&self) -> Counts {
         let mut all = Counts::default();
-        for Member { counts, .. } in &self.members {
+        for Member { counts, .. } in &self.0 {
             all.cpu_s += counts.cpu_s;
             all.connected += counts.connected;
             all.ready += counts.ready;
             all.deliveries += counts.deliveries;
             all.commands += counts.commands;
             all.reconnects += counts.reconnects;
+            all.row_bytes += counts.row_bytes;
+            all.rows += counts.rows;
             all.p99_ms = [all.p99_ms, counts.p99_ms].into_iter().flatten().reduce(f64::max);
         }
         all
@@ -90,13 +75,13 @@ impl Crew {
     /// The same; what is of a while begins anew.
     pub(super) fn take_counts(&mut self) -> Counts {
         let counts = self.counts();
-        self.members.iter_mut().for_each(|member| member.counts.p99_ms = None);
+        self.0.iter_mut().for_each(|member| member.counts.p99_ms = None);
         counts
     }
 
     /// What each of them has come to.
     pub(super) fn tallies(&mut self) -> Vec<Tally> {
-        self.members.iter_mut().filter_map(|member| member.tally.take()).collect()
+        self.0.iter_mut().filter_map(|member| member.tally.take()).collect()
     }
 }
 

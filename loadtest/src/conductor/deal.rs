@@ -1,7 +1,9 @@
-//! Deals organizations and their sessions out to the processes of the generator.
+//! Deals time, organizations and their sessions out to the processes of the generator.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
+use super::beside;
 use crate::hubs::Target;
 use crate::options::{Codecs, Run};
 use crate::plan::Plan;
@@ -11,6 +13,42 @@ use crate::wire::Which;
 
 /// The most sessions of a process: it holds 20,000 file descriptors at most.
 const SESSIONS_MAX: usize = 15_000;
+/// The most turns; the fewest things that happen in one of several, and how long it is at least, in seconds.
+const TURNS_MAX: f64 = 10.0;
+const TURN_THINGS_MIN: f64 = 20.0;
+const TURN_S_MIN: f64 = 2.0;
+
+/// How long and how often things happen.
+pub(super) struct Pace {
+    /// They happen in so many turns: several if the hub takes turns with what it is put beside.
+    pub(super) turns: u32,
+    /// How long one is.
+    pub(super) turn: Duration,
+    /// How many things happen in a second.
+    pub(super) rate: f64,
+}
+
+impl Pace {
+    pub(super) fn new(scenario: &Scenario, run: &Run, sessions: usize) -> Self {
+        let size = scenario.size();
+        let seconds = run.seconds.map_or(size.seconds, f64::from);
+        let rate = run.rate.unwrap_or(size.rate_per_session * as_f64(sessions));
+        let turns = if beside::is_compared(scenario) { turns(seconds, rate) } else { 1 };
+        Self { turns, turn: Duration::from_secs_f64(seconds) / turns, rate }
+    }
+
+    /// How long all turns are together, in seconds.
+    pub(super) fn seconds(&self) -> f64 {
+        (self.turn * self.turns).as_secs_f64()
+    }
+}
+
+/// As many turns as there may be.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
+fn turns(seconds: f64, rate: f64) -> u32 {
+    let turns = (seconds / TURN_S_MIN).min(seconds * rate / TURN_THINGS_MIN);
+    turns.clamp(1.0, TURNS_MAX) as u32
+}
 
 /// Lets all sessions speak what was asked for.
 pub(super) fn speak(shares: &mut [Share], codecs: Codecs) {
@@ -33,6 +71,7 @@ pub(super) fn processes(run: &Run, sessions: usize) -> usize {
 pub(super) fn plans(
     scenario: &Scenario,
     run: &Run,
+    pace: &Pace,
     target: &Target,
     name: &str,
     shares: &[Share],
@@ -51,8 +90,6 @@ pub(super) fn plans(
         shares.iter().filter(|share| share.drives).map(|share| share.seats.len()).sum::<usize>()
     };
     let all_driven = dealt.iter().map(|shares| driven(shares)).sum::<usize>().max(1);
-    let size = scenario.size();
-    let rate = run.rate.unwrap_or(size.rate_per_session * as_f64(sessions));
     let plan = |(number, shares): (usize, Vec<Share>)| Plan {
         addresses: target.addresses().to_vec(),
         source: source(target, number),
@@ -61,8 +98,8 @@ pub(super) fn plans(
         refs: format!("{name}-{number}"),
         seed: run.seed.wrapping_add(number as u64),
         scenario: scenario.clone(),
-        seconds: run.seconds.map_or(size.seconds, f64::from),
-        rate: rate * as_f64(driven(&shares)) / as_f64(all_driven),
+        seconds: pace.turn.as_secs_f64(),
+        rate: pace.rate * as_f64(driven(&shares)) / as_f64(all_driven),
         shares,
     };
     dealt.into_iter().enumerate().map(plan).collect()
@@ -101,4 +138,15 @@ pub(super) fn count_timed(plans: &[Plan]) -> usize {
 
 pub(super) fn count_organizations(plans: &[Plan]) -> usize {
     plans.iter().flat_map(|plan| &plan.shares).filter(|share| share.drives).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_has_turns_if_each_is_worth_it() {
+        assert_eq!((turns(20.0, 20.0), turns(12.0, 20.0), turns(3_600.0, 20.0)), (10, 6, 10));
+        assert_eq!((turns(1.0, 20.0), turns(20.0, 3.0), turns(20.0, 0.0)), (1, 3, 1));
+    }
 }

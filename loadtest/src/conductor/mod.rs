@@ -1,5 +1,6 @@
 //! Conducts a run: hubs, processes of the generator, one step after the other, and what it all came to.
 
+mod beside;
 mod command_line;
 mod crew;
 mod deal;
@@ -16,24 +17,23 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use tokio::time::interval;
 
+use self::beside::Beside;
 use self::crew::Crew;
+use self::deal::Pace;
 use self::progress::Progress;
 use self::signals::Signals;
 use self::watch::Watched;
 use crate::clock::wall_millis;
-use crate::floor;
 use crate::hubs::{Given, Options, Program, Target};
 use crate::options::Run;
+use crate::practice::Share;
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::scenario::commands::Commands;
-use crate::scenario::fanout::Fanout;
 use crate::wire::{Step, Tally, Which};
 
 /// How often the hub is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// The most sockets of the floor: writer and readers hold 20,000 file descriptors each at most.
-const FLOOR_CONNECTIONS_MAX: u32 = 18_000;
 /// What the hub allows a client that does what many would.
 const QUOTAS: [&str; 6] =
     ["--frames-per-second", "10000", "--frames-burst", "20000", "--in-flight-max", "1000"];
@@ -50,23 +50,9 @@ pub(crate) async fn conduct(scenario: &Scenario, run: &Run) -> anyhow::Result<Re
 async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     let progress = Progress::new(run.quiet);
     let (load, began_at) = (machine::load(), wall_millis());
-    let size = scenario.size();
-    let sessions = run.sessions.map_or(size.sessions, |number| number as usize);
+    let sessions = run.sessions.map_or(scenario.size().sessions, |number| number as usize);
     let name = format!("load-{began_at:x}");
-    let mut shares = scenario.shares(&name, sessions, run.organizations.map(|number| number as usize));
-    ensure!(
-        run.organizations.is_none_or(|number| number as usize <= sessions),
-        "there are fewer sessions than organizations: give at least a session to each"
-    );
-    if let Scenario::Commands(_) = scenario {
-        Commands::check(sessions, deal::processes(run, sessions))?;
-    }
-    deal::speak(&mut shares, run.codec);
-    if let Some(conversations) = run.conversations {
-        for share in &mut shares {
-            share.practice.conversations = conversations as usize;
-        }
-    }
+    let shares = shares(scenario, run, sessions, &name)?;
     let conversations = shares.iter().map(|share| share.practice.conversations as u64).sum();
 
     progress.says("starting the hub");
@@ -75,15 +61,12 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     if let Some(cores) = target.cores() {
         crate::hubs::pin_this_thread(&cores.left).context("cannot keep to the cores that are left")?;
     }
-    let plans = deal::plans(scenario, run, &target, &name, &shares);
+    let pace = Pace::new(scenario, run, sessions);
+    let plans = deal::plans(scenario, run, &pace, &target, &name, &shares);
     let organizations = deal::count_organizations(&plans);
     let mut crew = Crew::start(&plans)?;
     let connected = |which| deal::count_connected(&plans, which);
-    let mut watched = Watched {
-        message_pack: connected(Which::MessagePack),
-        json: connected(Which::Json),
-        ..Watched::default()
-    };
+    let mut watched = Watched::new(scenario, connected(Which::MessagePack), connected(Which::Json));
 
     let rss = |target: &Target| target.usage().map(|usage| usage.resident_bytes);
     progress.says(&format!("making {organizations} organizations"));
@@ -96,14 +79,11 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     }
     step(&mut crew, &target, &progress, Step::Begin).await?;
 
-    progress.plays(scenario.name(), crew.seconds());
-    let counted = !matches!(scenario, Scenario::Cluster(_));
-    let calls = if counted { target.calls().await } else { None };
-    watched.before = target.usage();
-    watch::played(scenario, &mut crew, &target, &progress, &mut watched).await?;
-    watched.after = target.usage();
-    if let Some(before) = calls {
-        watched.calls = target.calls().await.map(|after| after.saturating_sub(before));
+    progress.plays(scenario.name(), pace.seconds());
+    let mut beside = Beside::new(scenario, run, &target, sessions, &pace)?;
+    for _ in 0..pace.turns {
+        watch::turn(scenario, &mut crew, &target, &progress, pace.turn, &mut watched).await?;
+        beside = beside.turn(&crew.counts()).await;
     }
     progress.says("checking every frame against the log");
     let tallies = check(&mut crew, &target, &progress).await?;
@@ -113,18 +93,34 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     if report.latency_ms.is_some() {
         report.warnings.extend(warnings::of_split(deal::count_timed(&plans), sessions));
     }
-    if let Scenario::Fanout(Fanout { saturate: false }) = scenario {
-        progress.says("measuring a bare write() of the same frame");
-        add_floor(run, &target, &mut report, summary::frame(&tallies), crew.rate()).await;
-    }
+    beside.report(&mut report);
     let arguments = std::env::args_os().skip(1);
     report.command = command_line::shown(arguments.map(|word| word.to_string_lossy().into_owned()));
     report.began_at = began_at;
     report.conversations = conversations;
-    report.rate_per_s = if scenario.is_closed_loop() { 0.0 } else { crew.rate() };
+    report.rate_per_s = if scenario.is_closed_loop() { 0.0 } else { pace.rate };
     report.machine = machine::machine(load);
     progress.done();
     Ok(report)
+}
+
+/// The organizations of a run, and who sits where.
+fn shares(scenario: &Scenario, run: &Run, sessions: usize, name: &str) -> anyhow::Result<Vec<Share>> {
+    ensure!(
+        run.organizations.is_none_or(|number| number as usize <= sessions),
+        "there are fewer sessions than organizations: give at least a session to each"
+    );
+    if let Scenario::Commands(_) = scenario {
+        Commands::check(sessions, deal::processes(run, sessions))?;
+    }
+    let mut shares = scenario.shares(name, sessions, run.organizations.map(|number| number as usize));
+    deal::speak(&mut shares, run.codec);
+    if let Some(conversations) = run.conversations {
+        for share in &mut shares {
+            share.practice.conversations = conversations as usize;
+        }
+    }
+    Ok(shares)
 }
 
 async fn target(scenario: &Scenario, run: &Run, sessions: usize) -> anyhow::Result<Target> {
@@ -192,41 +188,4 @@ async fn check(crew: &mut Crew, target: &Target, progress: &Progress) -> anyhow:
             }
         }
     }
-}
-
-/// Puts the hub beside a bare `write()`. A floor that cannot be measured takes nothing from what the hub did.
-async fn add_floor(run: &Run, target: &Target, report: &mut Report, frame: Option<Vec<u8>>, rate: f64) {
-    let Some(frame) = frame else {
-        return report.warnings.push("there is no floor: nothing was pushed whose size it could have".into());
-    };
-    if report.sessions > u64::from(FLOOR_CONNECTIONS_MAX) {
-        report.warnings.push(format!(
-            "the floor writes to {FLOOR_CONNECTIONS_MAX} sockets, the hub to {}: their latencies are not alike",
-            report.sessions
-        ));
-    }
-    let bytes = frame.len();
-    match floor(run, target, report, frame, rate).await {
-        Ok(floor) => summary::compare_with_floor(report, bytes, &floor),
-        Err(error) => report.warnings.push(format!("there is no floor: {error:#}")),
-    }
-}
-
-/// A bare `write()` of as large a frame to as many sockets.
-async fn floor(
-    run: &Run,
-    target: &Target,
-    report: &Report,
-    frame: Vec<u8>,
-    rate: f64,
-) -> anyhow::Result<floor::Measured> {
-    let connections = u32::try_from(report.sessions)?.min(FLOOR_CONNECTIONS_MAX);
-    let lasting = Duration::from_secs_f64(report.seconds.clamp(2.0, 20.0));
-    let mut plan = floor::Plan::new(frame, connections, rate, lasting)?;
-    if run.hub.pin
-        && let Some(cores) = target.cores()
-    {
-        plan.cores.clone_from(&cores.hub);
-    }
-    floor::measure(plan).await
 }

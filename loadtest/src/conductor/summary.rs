@@ -14,8 +14,6 @@ use crate::wire::{Packed, Tally};
 /// A process of the generator that used so much of a core, or was so late, limited the run.
 const BUSY: f64 = 0.9;
 const LATE_MS: f64 = 20.0;
-/// The header of a server's WebSocket frame of up to 64 KiB.
-const HEADER_BYTES: u64 = 4;
 
 /// All of it.
 pub(super) fn summary(
@@ -129,8 +127,7 @@ fn generator(tallies: &[Tally], lag: &Histogram<u64>) -> GeneratorUse {
 }
 
 fn hub(watched: &Watched, deliveries: u64, sessions: usize) -> Option<HubUse> {
-    let (before, after) = (watched.before?, watched.after?);
-    let cpu_s = after.cpu.saturating_sub(before.cpu).as_secs_f64();
+    let cpu_s = watched.cpu?.as_secs_f64();
     let [none, _, _, all, end] = watched.rss[..] else { return None };
     let deliveries = (deliveries > 0).then_some(deliveries);
     let per_delivery =
@@ -180,13 +177,6 @@ fn figures(watched: &Watched, tallies: &[Tally]) -> BTreeMap<String, f64> {
     figures
 }
 
-/// A frame as large as a pushed row was, with its header; none if none was pushed.
-pub(super) fn frame(tallies: &[Tally]) -> Option<Vec<u8>> {
-    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
-    let mean = sum(|tally| tally.row_bytes).checked_div(sum(|tally| tally.rows))? + HEADER_BYTES;
-    Some(vec![b'x'; usize::try_from(mean).ok()?])
-}
-
 /// Puts the hub beside a bare `write()`.
 pub(super) fn compare_with_floor(report: &mut Report, frame_bytes: usize, floor: &Measured) {
     let cpu = report.hub.and_then(|hub| hub.cpu_us_per_delivery).unwrap_or(0.0);
@@ -195,8 +185,8 @@ pub(super) fn compare_with_floor(report: &mut Report, frame_bytes: usize, floor:
     let by = |value: f64, floor: f64| if floor > 0.0 { value / floor } else { 0.0 };
     report.floor = Some(Floor {
         frame_bytes: frame_bytes as u64,
-        cpu_us_per_delivery: floor.cpu_us_per_delivery,
-        cpu_ratio: by(cpu, floor.cpu_us_per_delivery),
+        cpu_us_per_delivery: floor.cpu_us_per_delivery(),
+        cpu_ratio: by(cpu, floor.cpu_us_per_delivery()),
         latency_ms,
         p99_ratio: by(p99, latency_ms.p99),
     });

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use hdrhistogram::Histogram;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
 use super::clock;
 use super::writer::Order;
@@ -21,17 +21,26 @@ const BUFFER_BYTES: usize = 16 * 1024;
 const LATENCY_MAX: u64 = 60_000_000;
 
 /// Connects as often as it is wanted, one after the other.
-pub(super) async fn connect(address: SocketAddr, count: u32) -> io::Result<Vec<TcpStream>> {
-    let mut streams = Vec::new();
-    for _ in 0..count {
-        streams.push(TcpStream::connect(address).await?);
-    }
-    Ok(streams)
+pub(super) fn connect(address: SocketAddr, count: u32) -> io::Result<Vec<net::TcpStream>> {
+    let connected = (0..count).map(|_| {
+        let socket = net::TcpStream::connect(address)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    });
+    connected.collect()
 }
 
-/// Reads all rounds on all connections; gives the latencies of those that count.
-pub(super) async fn read(streams: Vec<TcpStream>, order: &Order, begin: u64) -> io::Result<Histogram<u64>> {
-    let latency = Histogram::new_with_bounds(1, LATENCY_MAX, 3).map_err(io::Error::other)?;
+/// Nothing read yet.
+pub(super) fn no_latency() -> io::Result<Histogram<u64>> {
+    Histogram::new_with_bounds(1, LATENCY_MAX, 3).map_err(io::Error::other)
+}
+
+/// Reads all rounds of a turn on all sockets; gives these back, and the latencies of the rounds that count.
+pub(super) async fn read(
+    sockets: Vec<net::TcpStream>,
+    order: &Order,
+    begin: u64,
+) -> io::Result<(Vec<net::TcpStream>, Histogram<u64>)> {
     let count = Arc::new(Count {
         begin,
         period: order.period,
@@ -39,25 +48,24 @@ pub(super) async fn read(streams: Vec<TcpStream>, order: &Order, begin: u64) -> 
         frame_bytes: order.frame.len() as u64,
         rounds_warm: order.rounds_warm.into(),
         rounds_all: u64::from(order.rounds_warm) + u64::from(order.rounds),
-        seen: Mutex::new(Seen { latency, buffer: vec![0; BUFFER_BYTES] }),
+        seen: Mutex::new(Seen { latency: no_latency()?, buffer: vec![0; BUFFER_BYTES] }),
     });
-    let mut readers = JoinSet::new();
-    for stream in streams {
-        readers.spawn(reader(stream, Arc::clone(&count)));
-    }
-    while let Some(read) = readers.join_next().await {
-        read.map_err(io::Error::other)??;
+    let start = |socket| Ok(tokio::spawn(reader(TcpStream::from_std(socket)?, Arc::clone(&count))));
+    let readers: Vec<JoinHandle<_>> = sockets.into_iter().map(start).collect::<io::Result<_>>()?;
+    let mut sockets = Vec::new();
+    for reader in readers {
+        sockets.push(reader.await.map_err(io::Error::other)??);
     }
     let seen = count.seen.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(seen.latency.clone())
+    Ok((sockets, seen.latency.clone()))
 }
 
-async fn reader(mut stream: TcpStream, count: Arc<Count>) -> io::Result<()> {
+async fn reader(mut stream: TcpStream, count: Arc<Count>) -> io::Result<net::TcpStream> {
     let mut bytes = 0;
     while bytes < count.rounds_all * count.frame_bytes {
         bytes = poll_fn(|context| count.poll(&mut stream, bytes, context)).await?;
     }
-    Ok(())
+    stream.into_std()
 }
 
 /// What is expected, and what was seen.
@@ -110,16 +118,15 @@ mod tests {
 
     #[test]
     fn a_frame_belongs_to_its_round_however_it_is_cut() {
-        let latency = || Histogram::<u64>::new_with_bounds(1, LATENCY_MAX, 3).unwrap();
         let count = Count {
             begin: 1_000_000,
             period: 1_000_000,
             frame_bytes: 10,
             rounds_warm: 1,
             rounds_all: 4,
-            seen: Mutex::new(Seen { latency: latency(), buffer: Vec::new() }),
+            seen: Mutex::new(Seen { latency: no_latency().unwrap(), buffer: Vec::new() }),
         };
-        let mut seen = latency();
+        let mut seen = no_latency().unwrap();
         // The first round and a bit; it does not count.
         count.record(&mut seen, 0, 12, 1_500_000);
         assert_eq!(seen.len(), 0);

@@ -1,7 +1,8 @@
-//! The process that writes: one thread, one blocking `write()` for each frame, nothing else. What it is to do comes as
-//! JSON on its standard input; what it did goes as lines of JSON to its standard output.
+//! The process that writes: one thread, one blocking `write()` for each frame, nothing else. What it is to do comes as a
+//! line of JSON on its standard input, and each further line is a turn; what it did goes as lines of JSON to its standard
+//! output.
 
-use std::io::{Write, stdin, stdout};
+use std::io::{BufRead, Write, stdin, stdout};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock;
 
-/// From when all are connected to the first round, in nanoseconds: enough for the readers to begin.
+/// From the word to a turn's first round, in nanoseconds: enough for the readers to begin.
 const LEAD: u64 = 200_000_000;
 
 /// What is to be written.
@@ -18,7 +19,7 @@ const LEAD: u64 = 200_000_000;
 pub(super) struct Order {
     pub(super) frame: Vec<u8>,
     pub(super) connections: u32,
-    /// Rounds that are not counted, before those that are.
+    /// Rounds of a turn that are not counted, before those that are.
     pub(super) rounds_warm: u32,
     pub(super) rounds: u32,
     /// From one round to the next, in nanoseconds.
@@ -31,38 +32,38 @@ pub(super) struct Order {
 pub(super) enum Told {
     /// Where it waits for the connections.
     Listens(u16),
-    /// When the first round begins, by the monotonic clock in nanoseconds.
+    /// When the first round of a turn begins, by the monotonic clock in nanoseconds.
     Begins(u64),
-    /// Its processor time over the rounds that count, in nanoseconds.
+    /// Its processor time over the turn's rounds that count, in nanoseconds.
     Took(u64),
     /// Why it did not do it.
     Failed(String),
 }
 
-/// Does what the standard input says.
+/// Does what the standard input says, until that ends.
 pub(super) fn run() -> ExitCode {
-    let done = obey();
-    let code = if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    let told = match done {
-        Ok(cpu) => tell(&Told::Took(cpu)),
-        Err(error) => tell(&Told::Failed(format!("{error:#}"))),
-    };
+    let Err(error) = obey() else { return ExitCode::SUCCESS };
     // Without anybody to tell, nobody wants to know.
-    told.map_or(ExitCode::FAILURE, |()| code)
+    drop(tell(&Told::Failed(format!("{error:#}"))));
+    ExitCode::FAILURE
 }
 
-fn obey() -> anyhow::Result<u64> {
-    let order: Order = serde_json::from_reader(stdin().lock()).context("no order")?;
+fn obey() -> anyhow::Result<()> {
+    let mut lines = stdin().lock().lines();
+    let order: Order = serde_json::from_str(&lines.next().context("no order")??)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     tell(&Told::Listens(listener.local_addr()?.port()))?;
     let sockets = accept(&listener, order.connections)?;
-    let begin = clock::now() + LEAD;
-    tell(&Told::Begins(begin))?;
-    let warm = begin + u64::from(order.rounds_warm) * order.period;
-    rounds(&order, &sockets, begin, order.rounds_warm)?;
-    let before = clock::cpu();
-    rounds(&order, &sockets, warm, order.rounds)?;
-    Ok(clock::cpu() - before)
+    for turn in lines {
+        turn?;
+        let begin = clock::now() + LEAD;
+        tell(&Told::Begins(begin))?;
+        rounds(&order, &sockets, begin, order.rounds_warm)?;
+        let before = clock::cpu();
+        rounds(&order, &sockets, begin + u64::from(order.rounds_warm) * order.period, order.rounds)?;
+        tell(&Told::Took(clock::cpu() - before))?;
+    }
+    Ok(())
 }
 
 fn accept(listener: &TcpListener, count: u32) -> anyhow::Result<Vec<TcpStream>> {

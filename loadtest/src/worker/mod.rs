@@ -109,6 +109,8 @@ async fn samples(stage: &Stage) -> anyhow::Result<()> {
             deliveries: meter.deliveries,
             commands: meter.commands,
             reconnects: meter.reconnects,
+            row_bytes: meter.row_bytes,
+            rows: meter.rows,
             p99_ms: p99_ms(&meter.latency_lately),
         }));
         meter.latency_lately.clear();

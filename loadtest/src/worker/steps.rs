@@ -84,7 +84,7 @@ impl Work {
         self.books.begin().await
     }
 
-    /// Has things happen, until all of it was read.
+    /// Has things happen for a turn, until all of it was read.
     pub(super) async fn play(&mut self) -> anyhow::Result<()> {
         self.stage.world.meter.borrow_mut().on = true;
         let (began, began_at, cpu) = (Instant::now(), Nanos::now(), cpu_s());
@@ -92,12 +92,13 @@ impl Work {
             played = self.plan.scenario.play(&self.stage) => played?,
             broken = self.books.keep() => broken?,
         }
-        self.tally.played_s = began.elapsed().as_secs_f64();
+        let played_s = began.elapsed().as_secs_f64();
         self.drain().await?;
         let last =
             self.stage.world.meter.borrow().last_at.map_or(0.0, |last| last.since(began_at).as_secs_f64());
-        self.tally.drained_s = last.max(self.tally.played_s);
-        self.tally.cpu_s = cpu_s() - cpu;
+        self.tally.played_s += played_s;
+        self.tally.drained_s += last.max(played_s);
+        self.tally.cpu_s += cpu_s() - cpu;
         Ok(())
     }
 
@@ -141,7 +142,6 @@ impl Work {
         tally.refused = meter.refused;
         tally.refusals = meter.refusals.iter().map(|(code, count)| ((*code).into(), *count)).collect();
         (tally.catch_ups, tally.resyncs, tally.resets) = (meter.catch_ups, meter.resyncs, meter.resets);
-        (tally.row_bytes, tally.rows) = (meter.row_bytes, meter.rows);
         tally.closes.clone_from(&meter.closes);
         (tally.skipped, tally.refused_questions) = (meter.skipped, meter.refused_questions);
         tally.unknown =
