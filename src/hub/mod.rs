@@ -31,6 +31,7 @@ mod refused;
 
 mod cursor;
 pub mod mint;
+mod missed;
 pub mod wire;
 
 pub mod back_office;
@@ -69,7 +70,7 @@ use crate::store::SharedStore;
 const MAILBOX_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long a node that starts waits for its first beat.
 const FIRST_BEAT_TIME_MAX: Duration = Duration::from_secs(5);
-/// How often a question is answered anew because access narrowed meanwhile.
+/// How often an answer or a catch-up is made of a newer snapshot, because something has overtaken it.
 const ANSWERS_MAX: u32 = 3;
 /// How often a caller opens a room anew that was closed before it took the input.
 const OPENINGS_MAX: u32 = 4;

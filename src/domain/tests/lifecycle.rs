@@ -7,6 +7,9 @@ use rotunda_protocol::principal::Mailbox;
 use rotunda_protocol::refusal::Refusal;
 
 use super::practice::{Practice, conversation_of, id, text};
+use crate::domain::catch_up;
+use crate::domain::event::Event;
+use crate::domain::organization::Organization;
 
 const PATIENT: &str = "+15550001111";
 const UNSEEN: Refusal = Refusal::UnseenActivity { missed: Vec::new() };
@@ -291,4 +294,26 @@ fn b32_no_later_change_repairs_what_it_was_not_about() {
         Some("teammate:ben"),
         "the suspended keep what they hold (E7)"
     );
+}
+
+#[test]
+fn b36_a_snapshot_is_overtaken_by_what_was_archived_in_it_for_whoever_could_see_that() {
+    let mut practice = Practice::new();
+    let c = practice.hears("cleo-link", "pat");
+    let open = practice.organization().clone();
+    practice.as_("cleo").archives(&c).unwrap();
+    let archived = practice.organization().clone();
+    let overtakes = |snapshot: &Organization, teammate: &str, event: &Event| {
+        catch_up::overtakes(snapshot, &id(teammate), event)
+    };
+    assert!(!overtakes(&open, "cleo", practice.last()), "memory has it as it was");
+    practice.as_("cleo").adds(&c, &["teammate:dora"]).unwrap();
+    assert!(overtakes(&archived, "cleo", practice.last()));
+    assert!(!overtakes(&archived, "dora", practice.last()), "she could not see it");
+    assert!(!overtakes(&open, "cleo", practice.last()), "what archived it is a push to come");
+    practice.as_("cleo").unarchives(&c).unwrap();
+    assert!(overtakes(&archived, "cleo", practice.last()));
+    let again = practice.organization().clone();
+    practice.as_("cleo").notes(&c).unwrap();
+    assert!(!overtakes(&again, "cleo", practice.last()), "it was open");
 }

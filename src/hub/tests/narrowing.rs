@@ -8,6 +8,7 @@ use rotunda_protocol::push::Push;
 use rotunda_protocol::refusal::Refusal;
 
 use super::practice::{Practice, id, principal};
+use crate::domain::event::Seq;
 
 fn set_members(endpoint: &str, members: &[&str]) -> Command {
     Command::UpdateEndpoint {
@@ -149,4 +150,24 @@ async fn a_mark_on_what_was_archived_does_not_leave_after_it_was_lost() {
     let told = cyd.read().await;
     let mark = |frame: &ServerFrame| matches!(frame, ServerFrame::Push { push: Push::Mark(_), .. });
     assert!(!told.iter().any(mark) && cyd.marks.is_empty(), "{told:?}");
+}
+
+/// It is made of a newer snapshot, and at last goes without what might be lost.
+#[tokio::test]
+async fn an_answer_is_not_held_up_by_access_that_narrows_again_and_again() {
+    let practice = Practice::new().await;
+    let mut ada = practice.join("ada", Codec::Json).await.unwrap();
+    ada.read().await;
+    for (r#ref, out, is_told) in [("one", "cyd", true), ("two", "ben", false)] {
+        if !is_told {
+            // As if something were lost after whatever snapshot.
+            ada.queue().narrow(Seq(u64::MAX), &|_| true);
+        }
+        let command =
+            Command::UpdateTeam { team: id("desk"), name: None, add: vec![], remove: vec![id(out)] };
+        ada.seat().call(r#ref.into(), command, ada.queue().permit(10).unwrap());
+        let answer = ada.answer_to(r#ref).await.unwrap();
+        let Answer::Done { revoked, .. } = &answer else { panic!("{answer:?}") };
+        assert_eq!(revoked.is_some(), is_told, "{answer:?}");
+    }
 }

@@ -215,3 +215,15 @@ async fn what_was_lost_is_gone_although_its_members_change_while_that_is_told() 
     let (start, state) = away.resume_while(gate, 1, &changes).await;
     assert_eq!((start, state.gone), (Start::Resumed, vec![away.conversation]));
 }
+
+#[tokio::test]
+async fn a_catch_up_is_not_overtaken_by_what_nobody_may_tell_of() {
+    let mut away = Away::ada().await;
+    let hidden = away.practice.receive("private", "mara@example.org", "hi").await;
+    let archive = Command::Archive { conversation: hidden, seen: 1, force: true, expect_rev: None };
+    away.practice.service(archive.clone()).await.unwrap();
+    let gate = away.between.hold_changes();
+    let again = [message("private", "mara@example.org"), archive];
+    assert_eq!(away.resume_while(gate, 1, &again).await.0, Start::Resumed);
+    assert_eq!(away.between.asked_for_changes(), 1);
+}

@@ -30,7 +30,9 @@ pub(super) struct Between {
     lost: AtomicBool,
     /// Passed once before items are read, and once after.
     gate: Mutex<Option<Arc<Barrier>>>,
-    /// Passed twice before it is read what changed since a position.
+    /// How often it was asked what changed since a position.
+    changes: AtomicUsize,
+    /// Passed twice before that is read.
     changes_gate: Mutex<Option<Arc<Barrier>>>,
     /// Passed twice before something is looked for.
     finds_gate: Mutex<Option<Arc<Barrier>>>,
@@ -46,6 +48,7 @@ impl Between {
             load_faults: 0.into(),
             lost: false.into(),
             gate: Mutex::default(),
+            changes: 0.into(),
             changes_gate: Mutex::default(),
             finds_gate: Mutex::default(),
         }
@@ -73,6 +76,11 @@ impl Between {
     /// The next who looks for something waits at this barrier twice, and then it is looked for.
     pub(super) fn hold_finds(&self) -> Arc<Barrier> {
         shut(&self.finds_gate)
+    }
+
+    /// How often it was asked what changed since a position.
+    pub(super) fn asked_for_changes(&self) -> usize {
+        self.changes.load(Ordering::Relaxed)
     }
 
     /// Which conversations were looked for since this was last asked, look by look.
@@ -179,6 +187,7 @@ impl Store for Between {
         limit: u32,
     ) -> Result<Option<ChangedSince>, StoreError> {
         self.reachable()?;
+        self.changes.fetch_add(1, Ordering::Relaxed);
         pass(&self.changes_gate).await;
         self.real.changed_since(organization, teammate, since, limit).await
     }
