@@ -27,11 +27,17 @@ fn a_codec_that_nobody_speaks_has_no_figure() {
 
 #[test]
 fn fanout_is_put_beside_a_bare_write() {
-    let ran = run("fanout --spawn --sessions 40 --rate 20 --seconds 2 --quiet");
+    // Two turns.
+    let ran = run("fanout --spawn --sessions 40 --rate 20 --seconds 4 --quiet");
     ran.assert_clean();
     let report = &ran.report;
-    assert_eq!((report["commands"].as_u64(), report["deliveries"].as_u64()), (Some(40), Some(40 * 40)));
-    assert_eq!(report["latency_ms"]["count"], 40 * 40, "every delivery is timed");
+    assert_eq!((report["commands"].as_u64(), report["deliveries"].as_u64()), (Some(80), Some(80 * 40)));
+    assert_eq!(report["latency_ms"]["count"], 80 * 40, "every delivery is timed");
+    let timeline = report["timeline"].as_array().unwrap();
+    let seen: u64 = timeline.iter().map(|sample| sample["deliveries"].as_u64().unwrap()).sum();
+    assert_eq!(seen, 80 * 40, "{timeline:?}");
+    let seconds = number(&report["seconds"]);
+    assert!((4.0..5.0).contains(&seconds), "both turns, without the pause: {seconds}");
     assert!(number(&report["hub"]["syscalls_per_delivery"]) > 0.9, "the hub tells of its writes");
     assert!(
         number(&report["floor"]["cpu_us_per_delivery"]) > 0.0 && number(&report["floor"]["cpu_ratio"]) > 0.0
@@ -40,9 +46,9 @@ fn fanout_is_put_beside_a_bare_write() {
 
 #[test]
 fn an_organization_in_two_processes_is_timed_in_one() {
-    let ran = run("fanout --spawn --sessions 20 --rate 10 --seconds 2 --processes 2 --quiet");
+    let ran = run("fanout --spawn --sessions 20 --rate 10 --seconds 4 --processes 2 --quiet");
     ran.assert_clean();
-    assert_eq!(ran.report["deliveries"].as_u64(), Some(20 * 20));
+    assert_eq!(ran.report["deliveries"].as_u64(), Some(40 * 20));
     let warnings = ran.report["warnings"].as_array().unwrap();
     let told = |warning: &Value| warning.as_str().unwrap().contains("latency is that of 10 of 20 sessions");
     assert!(warnings.iter().any(told), "{warnings:?}");

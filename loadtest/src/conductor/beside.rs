@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
+
 use super::deal::Pace;
 use super::summary;
 use crate::floor::{Floor, Plan};
@@ -14,8 +16,9 @@ use crate::wire::Counts;
 
 /// The most sockets of the floor: writer and readers hold 20,000 file descriptors each at most.
 const CONNECTIONS_MAX: u32 = 18_000;
-/// The longest turn of the floor, however long the hub's are.
+/// How long a turn of the floor is at most, however long the hub's are; and how many rounds it has all the same.
 const TURN_MAX: Duration = Duration::from_secs(2);
+const ROUNDS_MIN: f64 = 20.0;
 /// The header of a server's WebSocket frame of up to 64 KiB.
 const HEADER_BYTES: u64 = 4;
 
@@ -46,6 +49,7 @@ impl Beside {
         if !is_compared(scenario) {
             return Ok(Self::Nothing);
         }
+        let turn_max = Duration::try_from_secs_f64(ROUNDS_MIN / pace.rate)?.max(TURN_MAX);
         let cores = target.cores().filter(|_| run.hub.pin).map(|cores| cores.hub.clone());
         Ok(Self::Planned(Plan {
             program: std::env::current_exe()?,
@@ -53,25 +57,25 @@ impl Beside {
             frame: Vec::new(),
             connections: u32::try_from(sessions)?.min(CONNECTIONS_MAX),
             rounds_per_second: pace.rate,
-            turn: pace.turn.min(TURN_MAX),
+            turn: pace.turn.min(turn_max),
         }))
     }
 
     /// Has the floor take a turn, after one of the hub. The frame is as large as those that were pushed so far.
     pub(super) async fn turn(self, counts: &Counts) -> Self {
+        self.turned(counts).await.unwrap_or_else(|error| Self::Failed(format!("{error:#}")))
+    }
+
+    async fn turned(self, counts: &Counts) -> anyhow::Result<Self> {
         let floor = match self {
-            Self::Planned(plan) => match frame(counts) {
-                Some(frame) => Floor::start(Plan { frame, ..plan }).await,
-                None => return Self::Failed("nothing was pushed whose size it could have".into()),
-            },
-            Self::Turns(floor) => Ok(floor),
-            Self::Nothing | Self::Failed(_) => return self,
+            Self::Nothing | Self::Failed(_) => return Ok(self),
+            Self::Planned(plan) => {
+                let frame = frame(counts).context("nothing was pushed whose size it could have")?;
+                Floor::start(Plan { frame, ..plan }).await?
+            }
+            Self::Turns(floor) => floor,
         };
-        let turned = match floor {
-            Ok(floor) => floor.turn().await,
-            Err(error) => Err(error),
-        };
-        turned.map_or_else(|error| Self::Failed(format!("{error:#}")), Self::Turns)
+        Ok(Self::Turns(floor.turn().await?))
     }
 
     /// Adds to the report what it came to.

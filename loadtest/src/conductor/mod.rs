@@ -6,23 +6,22 @@ mod crew;
 mod deal;
 mod machine;
 mod progress;
+mod running;
 mod signals;
 mod summary;
 mod trouble;
 mod warnings;
 mod watch;
 
-use std::time::Duration;
-
 use anyhow::{Context, bail, ensure};
-use tokio::time::interval;
 
 use self::beside::Beside;
 use self::crew::Crew;
 use self::deal::Pace;
 use self::progress::Progress;
+use self::running::Running;
 use self::signals::Signals;
-use self::watch::Watched;
+use self::watch::{Took, Watched};
 use crate::clock::wall_millis;
 use crate::hubs::{Given, Options, Program, Target};
 use crate::options::Run;
@@ -30,10 +29,8 @@ use crate::practice::Share;
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::scenario::commands::Commands;
-use crate::wire::{Step, Tally, Which};
+use crate::wire::Which;
 
-/// How often the hub is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// What the hub allows a client that does what many would.
 const QUOTAS: [&str; 6] =
     ["--frames-per-second", "10000", "--frames-burst", "20000", "--in-flight-max", "1000"];
@@ -53,7 +50,6 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     let sessions = run.sessions.map_or(scenario.size().sessions, |number| number as usize);
     let name = format!("load-{began_at:x}");
     let shares = shares(scenario, run, sessions, &name)?;
-    let conversations = shares.iter().map(|share| share.practice.conversations as u64).sum();
 
     progress.says("starting the hub");
     machine::raise_descriptors()?;
@@ -63,33 +59,31 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     }
     let pace = Pace::new(scenario, run, sessions);
     let plans = deal::plans(scenario, run, &pace, &target, &name, &shares);
-    let organizations = deal::count_organizations(&plans);
-    let mut crew = Crew::start(&plans)?;
     let connected = |which| deal::count_connected(&plans, which);
-    let mut watched = Watched::new(scenario, connected(Which::MessagePack), connected(Which::Json));
+    let watched = Watched::new(connected(Which::MessagePack), connected(Which::Json));
+    let crew = Crew::start(&plans)?;
+    let mut running = Running { scenario, target: &target, progress: &progress, crew, watched };
 
-    let rss = |target: &Target| target.usage().map(|usage| usage.resident_bytes);
+    let organizations = deal::count_organizations(&plans);
     progress.says(&format!("making {organizations} organizations"));
-    step(&mut crew, &target, &progress, Step::SetUp).await?;
-    watched.rss.push(rss(&target));
-    for which in [Which::First, Which::MessagePack, Which::Json] {
-        progress.connects(sessions);
-        step(&mut crew, &target, &progress, Step::Connect { which }).await?;
-        watched.rss.push(rss(&target));
-    }
-    step(&mut crew, &target, &progress, Step::Begin).await?;
-
+    running.prepare(sessions).await?;
     progress.plays(scenario.name(), pace.seconds());
     let mut beside = Beside::new(scenario, run, &target, sessions, &pace)?;
-    for _ in 0..pace.turns {
-        watch::turn(scenario, &mut crew, &target, &progress, pace.turn, &mut watched).await?;
-        beside = beside.turn(&crew.counts()).await;
+    let before = Took::so_far(&target, scenario).await;
+    for turn in 0..pace.turns {
+        if turn > 0 {
+            beside = beside.turn(&running.crew.counts()).await;
+        }
+        running.turn(pace.turn).await?;
     }
+    running.watched.took =
+        Took::so_far(&target, scenario).await.zip(before).map(|(after, before)| after.since(before));
+    beside = beside.turn(&running.crew.counts()).await;
     progress.says("checking every frame against the log");
-    let tallies = check(&mut crew, &target, &progress).await?;
-    watched.rss.push(rss(&target));
+    let tallies = running.check().await?;
 
-    let mut report = summary::summary(scenario, sessions, organizations, target.nodes(), &watched, &tallies)?;
+    let watched = &running.watched;
+    let mut report = summary::summary(scenario, sessions, organizations, target.nodes(), watched, &tallies)?;
     if report.latency_ms.is_some() {
         report.warnings.extend(warnings::of_split(deal::count_timed(&plans), sessions));
     }
@@ -97,7 +91,7 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     let arguments = std::env::args_os().skip(1);
     report.command = command_line::shown(arguments.map(|word| word.to_string_lossy().into_owned()));
     report.began_at = began_at;
-    report.conversations = conversations;
+    report.conversations = shares.iter().map(|share| share.practice.conversations as u64).sum();
     report.rate_per_s = if scenario.is_closed_loop() { 0.0 } else { pace.rate };
     report.machine = machine::machine(load);
     progress.done();
@@ -151,41 +145,5 @@ async fn target(scenario: &Scenario, run: &Run, sessions: usize) -> anyhow::Resu
     match hub.spawn_cluster {
         Some(nodes) => Target::spawn_cluster(nodes as usize, &options).await,
         None => Target::spawn(&options).await,
-    }
-}
-
-/// Has all processes do a step, while somebody looks whether the hub is still there.
-async fn step(crew: &mut Crew, target: &Target, progress: &Progress, step: Step) -> anyhow::Result<()> {
-    crew.tell(step).await?;
-    let mut looks = interval(LOOK_EVERY);
-    loop {
-        tokio::select! {
-            done = crew.until_done(step) => return done,
-            _ = looks.tick() => {
-                if let Some(why) = target.ended() {
-                    bail!("the hub has ended in the middle of the run: {why}");
-                }
-                progress.shows(&crew.counts());
-            }
-        }
-    }
-}
-
-async fn check(crew: &mut Crew, target: &Target, progress: &Progress) -> anyhow::Result<Vec<Tally>> {
-    crew.tell(Step::Check).await?;
-    let mut looks = interval(LOOK_EVERY);
-    loop {
-        tokio::select! {
-            done = crew.until_done(Step::Check) => {
-                done?;
-                return Ok(crew.tallies());
-            }
-            _ = looks.tick() => {
-                if let Some(why) = target.ended() {
-                    bail!("the hub has ended in the middle of the run: {why}");
-                }
-                progress.shows(&crew.counts());
-            }
-        }
     }
 }

@@ -127,7 +127,8 @@ fn generator(tallies: &[Tally], lag: &Histogram<u64>) -> GeneratorUse {
 }
 
 fn hub(watched: &Watched, deliveries: u64, sessions: usize) -> Option<HubUse> {
-    let cpu_s = watched.cpu?.as_secs_f64();
+    let took = watched.took?;
+    let cpu_s = took.cpu.as_secs_f64();
     let [none, _, _, all, end] = watched.rss[..] else { return None };
     let deliveries = (deliveries > 0).then_some(deliveries);
     let per_delivery =
@@ -140,7 +141,7 @@ fn hub(watched: &Watched, deliveries: u64, sessions: usize) -> Option<HubUse> {
         rss_start: none?,
         rss_end: end?,
         rss_per_session: grown.and_then(|bytes| ratio(bytes, count(sessions))),
-        syscalls_per_delivery: watched.calls.and_then(|calls| ratio(calls, 1.0)).and_then(per_delivery),
+        syscalls_per_delivery: took.calls.and_then(|calls| ratio(calls, 1.0)).and_then(per_delivery),
     })
 }
 

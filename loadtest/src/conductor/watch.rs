@@ -1,19 +1,15 @@
-//! Watches while things happen: the hub's processes and the generator's, several times a second.
+//! What is seen of the hub's processes and the generator's from outside, while things happen.
 
 use std::time::Duration;
 
-use anyhow::bail;
-use tokio::time::{Instant, interval};
+use tokio::time::Instant;
 
-use super::crew::Crew;
-use super::progress::Progress;
-use super::{LOOK_EVERY, trouble};
 use crate::hubs::{Target, Usage};
 use crate::report::Sample;
 use crate::scenario::Scenario;
-use crate::wire::{Counts, Step};
+use crate::wire::Counts;
 
-/// What was seen of the hub from outside.
+/// What was seen so far.
 pub(super) struct Watched {
     /// Resident memory: with organizations and no session, with the first of each, with those that speak MessagePack, with
     /// all, and at the end.
@@ -21,102 +17,70 @@ pub(super) struct Watched {
     /// Sessions that speak MessagePack, without the first of each share; and those that speak JSON.
     pub(super) message_pack: usize,
     pub(super) json: usize,
-    /// Its processor time while things happened.
-    pub(super) cpu: Option<Duration>,
-    /// Its calls meanwhile; not known where nodes end, whose counts end with them.
-    pub(super) calls: Option<u64>,
-    /// By the time during which things happened, turn after turn.
+    /// What the hub took, from the first turn's beginning to the last one's end.
+    pub(super) took: Option<Took>,
+    /// By the time of the turns, one after the other.
     pub(super) samples: Vec<Sample>,
-    /// How long things had happened by the last sample, and what had been counted.
-    happened: Duration,
-    counted: Option<Counts>,
+    /// When the turn began, or its last sample was taken.
+    last: Look,
+}
+
+/// What a hub took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Took {
+    /// Its processor time.
+    pub(super) cpu: Duration,
+    /// Its calls; not known where nodes end, whose counts end with them.
+    pub(super) calls: Option<u64>,
+}
+
+impl Took {
+    /// Since it began; none if its processes are not known.
+    pub(super) async fn so_far(target: &Target, scenario: &Scenario) -> Option<Self> {
+        let calls = if let Scenario::Cluster(_) = scenario { None } else { target.calls().await };
+        Some(Self { cpu: target.usage()?.cpu, calls })
+    }
+
+    /// In between.
+    pub(super) fn since(self, before: Self) -> Self {
+        let calls = self.calls.zip(before.calls).map(|(after, before)| after.saturating_sub(before));
+        Self { cpu: self.cpu.saturating_sub(before.cpu), calls }
+    }
 }
 
 impl Watched {
-    pub(super) fn new(scenario: &Scenario, message_pack: usize, json: usize) -> Self {
-        Self {
-            rss: Vec::new(),
-            message_pack,
-            json,
-            cpu: Some(Duration::ZERO),
-            calls: (!matches!(scenario, Scenario::Cluster(_))).then_some(0),
-            samples: Vec::new(),
-            happened: Duration::ZERO,
-            counted: None,
-        }
+    pub(super) fn new(message_pack: usize, json: usize) -> Self {
+        let last = Look { at: Instant::now(), counts: Counts::default(), usage: None };
+        Self { rss: Vec::new(), message_pack, json, took: None, samples: Vec::new(), last }
     }
-}
 
-/// Has things happen for a turn, and watches what it takes.
-pub(super) async fn turn(
-    scenario: &Scenario,
-    crew: &mut Crew,
-    target: &Target,
-    progress: &Progress,
-    lasting: Duration,
-    watched: &mut Watched,
-) -> anyhow::Result<()> {
-    let calls = if watched.calls.is_some() { target.calls().await } else { None };
-    let usage = target.usage();
-    played(scenario, crew, target, progress, lasting, watched).await?;
-    let cpu = target.usage().zip(usage).map(|(after, before)| after.cpu.saturating_sub(before.cpu));
-    watched.cpu = watched.cpu.zip(cpu).map(|(sum, more)| sum + more);
-    if let Some(sum) = watched.calls {
-        let after = target.calls().await;
-        watched.calls = after.zip(calls).map(|(after, before)| sum + after.saturating_sub(before));
+    /// Looks how much memory the hub has.
+    pub(super) fn weigh(&mut self, target: &Target) {
+        self.rss.push(target.usage().map(|usage| usage.resident_bytes));
     }
-    Ok(())
-}
 
-async fn played(
-    scenario: &Scenario,
-    crew: &mut Crew,
-    target: &Target,
-    progress: &Progress,
-    lasting: Duration,
-    watched: &mut Watched,
-) -> anyhow::Result<()> {
-    crew.tell(Step::Play).await?;
-    let trouble = async {
-        if matches!(scenario, Scenario::Cluster(_)) {
-            trouble::make(target, lasting).await
-        } else {
-            std::future::pending().await
-        }
-    };
-    tokio::pin!(trouble);
-    let (mut looks, mut made) = (interval(LOOK_EVERY), false);
-    looks.tick().await;
-    let mut last = Look::now(watched.counted.unwrap_or_else(|| crew.counts()), target);
-    let mut sample = |crew: &mut Crew| {
-        let look = Look::now(crew.take_counts(), target);
-        watched.happened += look.at - last.at;
-        watched.counted = Some(look.counts);
-        let sample = look.sample(&last, watched.happened);
-        progress.plays_on(&sample, (look.at - last.at).as_secs_f64());
-        watched.samples.push(sample);
-        last = look;
-    };
-    loop {
-        tokio::select! {
-            done = crew.until_done(Step::Play) => {
-                done?;
-                // Nodes that were ended are to be back before anything is compared.
-                if matches!(scenario, Scenario::Cluster(_)) && !made {
-                    trouble.await?;
-                }
-                return Ok(());
-            }
-            troubled = &mut trouble, if !made => {
-                troubled?;
-                made = true;
-            }
-            _ = looks.tick() => {
-                if let Some(why) = target.ended() {
-                    bail!("the hub has ended in the middle of the run: {why}");
-                }
-                sample(crew);
-            }
+    /// Things begin to happen, or go on after a pause.
+    pub(super) fn begin_turn(&mut self, target: &Target, counts: Counts) {
+        self.last = Look { at: Instant::now(), counts, usage: target.usage() };
+    }
+
+    /// What has happened since the last sample, and within how many seconds.
+    pub(super) fn sample(&mut self, target: &Target, counts: Counts) -> (Sample, f64) {
+        let look = Look { at: Instant::now(), counts, usage: target.usage() };
+        let since_s = (look.at - self.last.at).as_secs_f64();
+        let at = self.samples.last().map_or(0.0, |sample| sample.at) + since_s;
+        let sample = look.sample(&self.last, since_s, at);
+        self.last = look;
+        self.samples.push(sample);
+        (sample, since_s)
+    }
+
+    /// All of it was read. What was counted after the last sample had been on its way by then.
+    pub(super) fn end_turn(&mut self, counts: Counts) {
+        if let Some(sample) = self.samples.last_mut() {
+            sample.deliveries += counts.deliveries.saturating_sub(self.last.counts.deliveries);
+            sample.commands += counts.commands.saturating_sub(self.last.counts.commands);
+            sample.p99_ms = [sample.p99_ms, counts.p99_ms].into_iter().flatten().reduce(f64::max);
         }
     }
 }
@@ -129,16 +93,12 @@ struct Look {
 }
 
 impl Look {
-    fn now(counts: Counts, target: &Target) -> Self {
-        Self { at: Instant::now(), counts, usage: target.usage() }
-    }
-
-    /// What has happened since another, until so long after the beginning.
-    fn sample(&self, last: &Self, at: Duration) -> Sample {
-        let (since_s, counts) = ((self.at - last.at).as_secs_f64(), self.counts);
+    /// What has happened since another.
+    fn sample(&self, last: &Self, since_s: f64, at: f64) -> Sample {
+        let counts = self.counts;
         let cpu = self.usage.zip(last.usage).map(|(usage, last)| usage.cpu.saturating_sub(last.cpu));
         Sample {
-            at: at.as_secs_f64(),
+            at,
             connected: counts.connected,
             deliveries: counts.deliveries.saturating_sub(last.counts.deliveries),
             commands: counts.commands.saturating_sub(last.counts.commands),

@@ -20,7 +20,6 @@ use anyhow::{Context, bail, ensure};
 use hdrhistogram::Histogram;
 use rotunda_servers::Process;
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use self::writer::{Order, Told};
@@ -39,7 +38,8 @@ const LATE_MAX: Duration = Duration::from_secs(30);
 pub struct Plan {
     /// The harness's program, which is the writer as well.
     pub program: PathBuf,
-    /// The cores of the writer; all that this process may use if none are named. Readers are where the caller is.
+    /// The cores of the writer; all that this process may use if none are named. Readers are where the thread is that
+    /// asks for a turn.
     pub cores: Vec<usize>,
     /// The frame, as its bytes go over a socket.
     pub frame: Vec<u8>,
@@ -98,14 +98,14 @@ pub struct Floor {
 impl Floor {
     /// Starts the writer and connects the readers.
     pub async fn start(plan: Plan) -> anyhow::Result<Self> {
-        let started = spawn_blocking(move || Self::start_here(&plan)).await?;
+        let started = on_a_thread(move || Self::start_here(&plan)).await;
         started.context("the floor cannot be measured")
     }
 
     /// A turn. Readers have a thread of their own meanwhile. It ends when nobody waits for it any more.
     pub async fn turn(mut self) -> anyhow::Result<Self> {
         let (_waits, nobody_waits) = oneshot::channel();
-        let taken = spawn_blocking(move || self.turn_here(nobody_waits).map(|()| self)).await?;
+        let taken = on_a_thread(move || self.turn_here(nobody_waits).map(|()| self)).await;
         taken.context("the floor could not be measured")
     }
 
@@ -132,7 +132,7 @@ impl Floor {
 
     fn turn_here(&mut self, nobody_waits: oneshot::Receiver<Infallible>) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        self.writer.tell_turn()?;
+        self.writer.tell_turn();
         let Told::Begins(begin) = self.writer.told()? else { bail!("the writer does not begin") };
         let order = &self.order;
         let limit = Duration::from_nanos(order.period) * (order.rounds_warm + order.rounds) + LATE_MAX;
@@ -157,6 +157,16 @@ impl Floor {
         self.measured.latency.add(latency)?;
         Ok(())
     }
+}
+
+/// Has something done on a new thread, which keeps to the caller's cores. One of Tokio's may be older than those.
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    let (done, is_done) = oneshot::channel();
+    // Whoever waits no longer does not want it either.
+    std::thread::Builder::new().name("floor".into()).spawn(move || drop(done.send(work())))?;
+    is_done.await.context("its thread panicked")?
 }
 
 /// Is the writer. What it is to do comes on its standard input.
@@ -186,8 +196,9 @@ impl Writer {
     }
 
     /// Tells it to take a turn.
-    fn tell_turn(&mut self) -> anyhow::Result<()> {
-        Ok(self.to.write_all(b"\n")?)
+    fn tell_turn(&mut self) {
+        // One that has ended says why by its last line.
+        drop(self.to.write_all(b"\n"));
     }
 
     /// The next that it tells.
@@ -203,7 +214,19 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
+    use rustix::thread::sched_getaffinity;
+
     use super::*;
+    use crate::hubs::{Cores, pin_this_thread};
+
+    #[tokio::test]
+    async fn readers_are_where_the_caller_is_not_where_tokios_threads_are() {
+        let Ok(cores) = Cores::split() else { return };
+        tokio::task::spawn_blocking(|| {}).await.unwrap();
+        pin_this_thread(&cores.left).unwrap();
+        let there = on_a_thread(|| Ok(sched_getaffinity(None)?)).await.unwrap();
+        assert_eq!(there, sched_getaffinity(None).unwrap());
+    }
 
     #[test]
     fn a_plan_that_cannot_be_is_told() {

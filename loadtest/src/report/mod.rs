@@ -179,7 +179,7 @@ pub(crate) struct Percentile {
 /// What was seen at one moment of the run; counts are since the sample before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sample {
-    /// Seconds since things began to happen.
+    /// Seconds since things began to happen, without the pauses between turns.
     pub(crate) at: f64,
     /// Sessions that are connected and welcome.
     pub(crate) connected: u64,

@@ -78,13 +78,17 @@ async fn work() -> anyhow::Result<()> {
 
 /// Does each step that it is told, and says so.
 async fn steps(mut work: Work, lines: &mut Lines<BufReader<Stdin>>) -> anyhow::Result<()> {
+    let stage = Rc::clone(&work.stage);
     while let Some(line) = lines.next_line().await? {
         let step: Step = serde_json::from_str(&line).context("a step that cannot be read")?;
         match step {
             Step::SetUp => work.set_up().await?,
             Step::Connect { which } => work.connect(which).await?,
             Step::Begin => work.begin().await?,
-            Step::Play => work.play().await?,
+            Step::Play => {
+                work.play().await?;
+                say(&sample(&stage));
+            }
             Step::Check => {
                 say(&Told::Tally(Box::new(work.check().await?)));
                 continue;
@@ -100,20 +104,8 @@ async fn samples(stage: &Stage) -> anyhow::Result<()> {
     let mut ticks = interval(SAMPLE_EVERY);
     loop {
         ticks.tick().await;
+        say(&sample(stage));
         let world = &stage.world;
-        let mut meter = world.meter.borrow_mut();
-        say(&Told::Sample(Counts {
-            cpu_s: cpu_s(),
-            connected: world.connected.get() as u64,
-            ready: stage.sessions.iter().filter(|session| session.is_ready()).count() as u64,
-            deliveries: meter.deliveries,
-            commands: meter.commands,
-            reconnects: meter.reconnects,
-            row_bytes: meter.row_bytes,
-            rows: meter.rows,
-            p99_ms: p99_ms(&meter.latency_lately),
-        }));
-        meter.latency_lately.clear();
         let silent = world.heard_at.get().plus(GONE_AFTER).left().is_zero();
         if world.connected.get() == 0
             && silent
@@ -122,6 +114,25 @@ async fn samples(stage: &Stage) -> anyhow::Result<()> {
             bail!("the hub is gone: no session is connected for {GONE_AFTER:?}; {why}");
         }
     }
+}
+
+/// How it goes. What is of a while begins anew.
+fn sample(stage: &Stage) -> Told {
+    let world = &stage.world;
+    let mut meter = world.meter.borrow_mut();
+    let counts = Counts {
+        cpu_s: cpu_s(),
+        connected: world.connected.get() as u64,
+        ready: stage.sessions.iter().filter(|session| session.is_ready()).count() as u64,
+        deliveries: meter.deliveries,
+        commands: meter.commands,
+        reconnects: meter.reconnects,
+        row_bytes: meter.row_bytes,
+        rows: meter.rows,
+        p99_ms: p99_ms(&meter.latency_lately),
+    };
+    meter.latency_lately.clear();
+    Told::Sample(counts)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "microseconds of a run are far below 2^52")]

@@ -32,7 +32,7 @@ const AT_ONCE: usize = 16;
 /// What a process has to do.
 pub(super) struct Work {
     plan: Plan,
-    stage: Rc<Stage>,
+    pub(super) stage: Rc<Stage>,
     books: Books,
     tally: Tally,
 }
