@@ -25,13 +25,13 @@ mod question;
 mod report;
 
 mod greeting;
+mod missed;
 mod place;
 mod read;
 mod refused;
 
 mod cursor;
 pub mod mint;
-mod missed;
 pub mod wire;
 
 pub mod back_office;

@@ -1,5 +1,6 @@
 //! A bare `write()` of the same frame beside the hub, turn by turn.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,9 +17,9 @@ use crate::wire::Counts;
 
 /// The most sockets of the floor: writer and readers hold 20,000 file descriptors each at most.
 const CONNECTIONS_MAX: u32 = 18_000;
-/// How long a turn of the floor is at most, however long the hub's are; and how many rounds it has all the same.
-const TURN_MAX: Duration = Duration::from_secs(2);
-const ROUNDS_MIN: f64 = 20.0;
+/// A turn of the floor has some twenty rounds, if that takes as many seconds, and is no longer than the hub's.
+const TURN_ROUNDS: f64 = 20.0;
+const TURN_S: RangeInclusive<f64> = 2.0..=30.0;
 /// The header of a server's WebSocket frame of up to 64 KiB.
 const HEADER_BYTES: u64 = 4;
 
@@ -49,7 +50,6 @@ impl Beside {
         if !is_compared(scenario) {
             return Ok(Self::Nothing);
         }
-        let turn_max = Duration::try_from_secs_f64(ROUNDS_MIN / pace.rate)?.max(TURN_MAX);
         let cores = target.cores().filter(|_| run.hub.pin).map(|cores| cores.hub.clone());
         Ok(Self::Planned(Plan {
             program: std::env::current_exe()?,
@@ -57,7 +57,7 @@ impl Beside {
             frame: Vec::new(),
             connections: u32::try_from(sessions)?.min(CONNECTIONS_MAX),
             rounds_per_second: pace.rate,
-            turn: pace.turn.min(turn_max),
+            turn: turn(pace),
         }))
     }
 
@@ -96,8 +96,28 @@ impl Beside {
     }
 }
 
+fn turn(pace: &Pace) -> Duration {
+    let seconds = (TURN_ROUNDS / pace.rate).clamp(*TURN_S.start(), *TURN_S.end());
+    pace.turn.min(Duration::from_secs_f64(seconds))
+}
+
 /// A frame as large as a pushed row was, with its header; none if none was pushed.
 fn frame(counts: &Counts) -> Option<Vec<u8>> {
     let bytes = counts.row_bytes.checked_div(counts.rows)? + HEADER_BYTES;
     Some(vec![b'x'; usize::try_from(bytes).ok()?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_is_short_but_for_few_rounds() {
+        let seconds = |turn, rate| {
+            let turn = Duration::from_secs(turn);
+            super::turn(&Pace { turns: 1, turn, rate }).as_secs_f64()
+        };
+        assert_eq!((seconds(6, 20.0), seconds(20, 2.0), seconds(1, 20.0)), (2.0, 10.0, 1.0));
+        assert_eq!((seconds(20, 0.4), seconds(3_600, 1e-18)), (20.0, 30.0));
+    }
 }

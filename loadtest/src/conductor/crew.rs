@@ -43,16 +43,14 @@ impl Crew {
         Ok(())
     }
 
-    /// Waits until all of them have done it. May be dropped and called again.
-    pub(super) async fn until_done(&mut self, step: Step) -> anyhow::Result<()> {
-        loop {
-            let waiting = self.0.iter_mut().filter(|member| member.did != Some(step));
-            let mut hears: Vec<_> = waiting.map(|member| Box::pin(member.hear())).collect();
-            if hears.is_empty() {
-                return Ok(());
-            }
-            futures::future::select_all(&mut hears).await.0?;
-        }
+    /// Whether all of them have done it.
+    pub(super) fn did(&self, step: Step) -> bool {
+        self.0.iter().all(|member| member.did == Some(step))
+    }
+
+    /// Takes in the next thing that one of them says. May be dropped and called again.
+    pub(super) async fn hear(&mut self) -> anyhow::Result<()> {
+        futures::future::select_all(self.0.iter_mut().map(|member| Box::pin(member.hear()))).await.0
     }
 
     /// What they have counted, together.

@@ -21,7 +21,7 @@ use self::deal::Pace;
 use self::progress::Progress;
 use self::running::Running;
 use self::signals::Signals;
-use self::watch::{Took, Watched};
+use self::watch::Watched;
 use crate::clock::wall_millis;
 use crate::hubs::{Given, Options, Program, Target};
 use crate::options::Run;
@@ -67,18 +67,7 @@ async fn conducted(scenario: &Scenario, run: &Run) -> anyhow::Result<Report> {
     let organizations = deal::count_organizations(&plans);
     progress.says(&format!("making {organizations} organizations"));
     running.prepare(sessions).await?;
-    progress.plays(scenario.name(), pace.seconds());
-    let mut beside = Beside::new(scenario, run, &target, sessions, &pace)?;
-    let before = Took::so_far(&target, scenario).await;
-    for turn in 0..pace.turns {
-        if turn > 0 {
-            beside = beside.turn(&running.crew.counts()).await;
-        }
-        running.turn(pace.turn).await?;
-    }
-    running.watched.took =
-        Took::so_far(&target, scenario).await.zip(before).map(|(after, before)| after.since(before));
-    beside = beside.turn(&running.crew.counts()).await;
+    let beside = running.play(&pace, Beside::new(scenario, run, &target, sessions, &pace)?).await?;
     progress.says("checking every frame against the log");
     let tallies = running.check().await?;
 

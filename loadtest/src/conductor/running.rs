@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, interval_at, sleep};
 
+use super::beside::Beside;
 use super::crew::Crew;
+use super::deal::Pace;
 use super::progress::Progress;
 use super::trouble;
-use super::watch::Watched;
+use super::watch::{Took, Watched};
 use crate::hubs::Target;
 use crate::scenario::Scenario;
 use crate::wire::{Step, Tally, Which};
 
 /// How often the hub is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// What the hub does within this after a turn's last news is of that turn: it brings commits into its file.
+const SETTLED_AFTER: Duration = Duration::from_millis(600);
 
 /// All that is at work.
 pub(super) struct Running<'a> {
@@ -38,8 +42,20 @@ impl Running<'_> {
         self.step(Step::Begin).await
     }
 
-    /// Has things happen for a turn, until all of it was read.
-    pub(super) async fn turn(&mut self, lasting: Duration) -> anyhow::Result<()> {
+    /// Has things happen, in turns with what the hub is put beside.
+    pub(super) async fn play(&mut self, pace: &Pace, mut beside: Beside) -> anyhow::Result<Beside> {
+        self.progress.plays(self.scenario.name(), pace.seconds());
+        for _ in 0..pace.turns {
+            self.turn(pace.turn).await?;
+            let counts = self.crew.counts();
+            beside = self.meanwhile(beside.turn(&counts)).await?;
+        }
+        Ok(beside)
+    }
+
+    /// A turn of the hub's, until all of it was read.
+    async fn turn(&mut self, lasting: Duration) -> anyhow::Result<()> {
+        let before = Took::so_far(self.target, self.scenario).await;
         self.watched.begin_turn(self.target, self.crew.take_counts());
         if let Scenario::Cluster(_) = self.scenario {
             // Nodes that were ended are to be back before anything is compared.
@@ -48,6 +64,9 @@ impl Running<'_> {
             self.step(Step::Play).await?;
         }
         self.watched.end_turn(self.crew.take_counts());
+        self.meanwhile(sleep(SETTLED_AFTER)).await?;
+        let after = Took::so_far(self.target, self.scenario).await;
+        self.watched.took(after.zip(before).map(|(after, before)| after.since(before)));
         Ok(())
     }
 
@@ -62,17 +81,36 @@ impl Running<'_> {
     async fn step(&mut self, step: Step) -> anyhow::Result<()> {
         self.crew.tell(step).await?;
         let mut looks = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
-        loop {
+        while !self.crew.did(step) {
             tokio::select! {
-                done = self.crew.until_done(step) => return done,
+                heard = self.crew.hear() => heard?,
                 _ = looks.tick() => {
-                    if let Some(why) = self.target.ended() {
-                        bail!("the hub has ended in the middle of the run: {why}");
-                    }
+                    self.is_there()?;
                     self.look(step);
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Waits for something while the processes have nothing to do but to say how they are.
+    async fn meanwhile<T>(&mut self, something: impl Future<Output = T>) -> anyhow::Result<T> {
+        tokio::pin!(something);
+        let mut looks = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+        loop {
+            tokio::select! {
+                done = &mut something => return Ok(done),
+                heard = self.crew.hear() => heard?,
+                _ = looks.tick() => self.is_there()?,
+            }
+        }
+    }
+
+    fn is_there(&self) -> anyhow::Result<()> {
+        if let Some(why) = self.target.ended() {
+            bail!("the hub has ended in the middle of the run: {why}");
+        }
+        Ok(())
     }
 
     fn look(&mut self, step: Step) {

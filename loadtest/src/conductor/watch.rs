@@ -17,7 +17,7 @@ pub(super) struct Watched {
     /// Sessions that speak MessagePack, without the first of each share; and those that speak JSON.
     pub(super) message_pack: usize,
     pub(super) json: usize,
-    /// What the hub took, from the first turn's beginning to the last one's end.
+    /// What the hub took in all turns, without the pauses between them; none if its processes are not known.
     pub(super) took: Option<Took>,
     /// By the time of the turns, one after the other.
     pub(super) samples: Vec<Sample>,
@@ -41,6 +41,11 @@ impl Took {
         Some(Self { cpu: target.usage()?.cpu, calls })
     }
 
+    fn and(self, more: Self) -> Self {
+        let calls = self.calls.zip(more.calls).map(|(all, more)| all + more);
+        Self { cpu: self.cpu + more.cpu, calls }
+    }
+
     /// In between.
     pub(super) fn since(self, before: Self) -> Self {
         let calls = self.calls.zip(before.calls).map(|(after, before)| after.saturating_sub(before));
@@ -51,7 +56,8 @@ impl Took {
 impl Watched {
     pub(super) fn new(message_pack: usize, json: usize) -> Self {
         let last = Look { at: Instant::now(), counts: Counts::default(), usage: None };
-        Self { rss: Vec::new(), message_pack, json, took: None, samples: Vec::new(), last }
+        let took = Some(Took { cpu: Duration::ZERO, calls: Some(0) });
+        Self { rss: Vec::new(), message_pack, json, took, samples: Vec::new(), last }
     }
 
     /// Looks how much memory the hub has.
@@ -75,13 +81,20 @@ impl Watched {
         (sample, since_s)
     }
 
-    /// All of it was read. What was counted after the last sample had been on its way by then.
+    /// All of it was read. What was counted since the last sample is its, too: there it had happened, though not been told.
     pub(super) fn end_turn(&mut self, counts: Counts) {
         if let Some(sample) = self.samples.last_mut() {
-            sample.deliveries += counts.deliveries.saturating_sub(self.last.counts.deliveries);
-            sample.commands += counts.commands.saturating_sub(self.last.counts.commands);
+            let last = self.last.counts;
+            sample.deliveries += counts.deliveries.saturating_sub(last.deliveries);
+            sample.commands += counts.commands.saturating_sub(last.commands);
+            sample.reconnects += counts.reconnects.saturating_sub(last.reconnects);
             sample.p99_ms = [sample.p99_ms, counts.p99_ms].into_iter().flatten().reduce(f64::max);
         }
+    }
+
+    /// What the hub took in a turn.
+    pub(super) fn took(&mut self, turn: Option<Took>) {
+        self.took = self.took.zip(turn).map(|(all, turn)| all.and(turn));
     }
 }
 

@@ -19,7 +19,9 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use hdrhistogram::Histogram;
 use rotunda_servers::Process;
+use rustix::thread::{sched_getaffinity, sched_setaffinity};
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use self::writer::{Order, Told};
@@ -96,7 +98,7 @@ pub struct Floor {
 }
 
 impl Floor {
-    /// Starts the writer and connects the readers.
+    /// Starts the writer and connects the readers. Whoever no longer waits for it ends it all the same.
     pub async fn start(plan: Plan) -> anyhow::Result<Self> {
         let started = on_a_thread(move || Self::start_here(&plan)).await;
         started.context("the floor cannot be measured")
@@ -159,14 +161,17 @@ impl Floor {
     }
 }
 
-/// Has something done on a new thread, which keeps to the caller's cores. One of Tokio's may be older than those.
+/// Has something done on a thread that keeps to the caller's cores: one of Tokio's, which may be older than those, and for
+/// which a runtime that ends waits.
 async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {
-    let (done, is_done) = oneshot::channel();
-    // Whoever waits no longer does not want it either.
-    std::thread::Builder::new().name("floor".into()).spawn(move || drop(done.send(work())))?;
-    is_done.await.context("its thread panicked")?
+    let cores = sched_getaffinity(None)?;
+    let pinned = move || {
+        sched_setaffinity(None, &cores)?;
+        work()
+    };
+    spawn_blocking(pinned).await?
 }
 
 /// Is the writer. What it is to do comes on its standard input.
@@ -214,8 +219,6 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
-    use rustix::thread::sched_getaffinity;
-
     use super::*;
     use crate::hubs::{Cores, pin_this_thread};
 

@@ -23,7 +23,7 @@ use crate::plan::Plan;
 use crate::wire::{Counts, Step, Told};
 
 /// How often it says how it goes.
-const SAMPLE_EVERY: Duration = Duration::from_millis(250);
+const SAMPLE_EVERY: Duration = Duration::from_millis(50);
 /// With not one session connected and nothing heard for so long, the hub is gone.
 const GONE_AFTER: Duration = Duration::from_secs(10);
 
@@ -78,7 +78,6 @@ async fn work() -> anyhow::Result<()> {
 
 /// Does each step that it is told, and says so.
 async fn steps(mut work: Work, lines: &mut Lines<BufReader<Stdin>>) -> anyhow::Result<()> {
-    let stage = Rc::clone(&work.stage);
     while let Some(line) = lines.next_line().await? {
         let step: Step = serde_json::from_str(&line).context("a step that cannot be read")?;
         match step {
@@ -87,7 +86,7 @@ async fn steps(mut work: Work, lines: &mut Lines<BufReader<Stdin>>) -> anyhow::R
             Step::Begin => work.begin().await?,
             Step::Play => {
                 work.play().await?;
-                say(&sample(&stage));
+                say(&sample(&work.stage));
             }
             Step::Check => {
                 say(&Told::Tally(Box::new(work.check().await?)));
