@@ -35,6 +35,8 @@ struct Running<C> {
     seat: C,
     subject: Subject,
     expires_at: Instant,
+    /// When the peer was last sent a beat; at first, when the session began.
+    beat_at: Instant,
 }
 
 /// Counts a session as open, however it ends.
@@ -88,7 +90,7 @@ pub(super) async fn run<C: Counterpart>(line: Line, seated: Seated<C>) {
     let Seated { seat, subject } = seated;
     let expires_at = instant(subject.ends_at);
     let open = Open::new(&line.sessions.metrics);
-    let mut running = Running { line, seat, subject, expires_at };
+    let mut running = Running { line, seat, subject, expires_at, beat_at: Instant::now() };
     let end = running.until_end().await;
     let Running { line, seat, .. } = running;
     // The room need not wait for the goodbye, which is rare and large.
@@ -188,16 +190,24 @@ impl<C: Counterpart> Running<C> {
             return Err(End::Code(CloseCode::Behind));
         }
         // While something waits for the socket, a beat would wait behind it.
-        if now >= self.line.queue.wrote_at() + limits.heartbeat && (held || self.line.queue.bytes() == 0) {
+        if now >= self.beat_due() && (held || self.line.queue.bytes() == 0) {
             self.line.send(wire::beat(self.line.codec));
+            self.beat_at = now;
         }
         Ok(())
+    }
+
+    /// When the peer has heard nothing for a heartbeat, or has said nothing: whoever is told news all the time and has
+    /// nothing to say is asked by a beat's ping.
+    fn beat_due(&self) -> Instant {
+        let silent_since = self.line.queue.wrote_at().min(self.line.heard_at);
+        silent_since.max(self.beat_at) + self.line.sessions.limits.heartbeat
     }
 
     /// When the clock has something to do next, as far as is known now. It looks again at least once a heartbeat.
     fn due(&self) -> Instant {
         let (now, limits) = (Instant::now(), &self.line.sessions.limits);
-        let beat = self.line.queue.wrote_at() + limits.heartbeat;
+        let beat = self.beat_due();
         // What the node holds back is looked at again when it lets go.
         let stuck = self.line.queue.stuck_since().filter(|_| !self.line.queue.is_held());
         let stuck = stuck.map(|since| since + limits.behind_max);

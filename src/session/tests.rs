@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, interval};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -222,6 +222,26 @@ async fn an_idle_client_hears_beats_and_lives_as_long_as_it_answers_pings() {
         assert_eq!(session.next().await, ServerFrame::Beat);
         assert_eq!(session.began.elapsed().as_secs(), 25 * beat);
     }
+}
+
+/// By the real clock: a paused one would jump over what is on its way.
+#[tokio::test]
+async fn a_client_that_only_listens_is_pinged_however_much_it_is_told() {
+    let heartbeat = Duration::from_millis(400);
+    let limits = Limits { heartbeat, heartbeat_margin: heartbeat, ..Limits::default() };
+    let mut session = session(limits.clone(), 6_000).await;
+    let (mut seq, mut beats) = (1, 0);
+    let mut pushes = interval(heartbeat / 8);
+    while session.began.elapsed() < 3 * limits.silence_max() {
+        pushes.tick().await;
+        seq += 1;
+        session.hub.tell(push(100, seq));
+        while session.next().await == ServerFrame::Beat {
+            beats += 1;
+        }
+    }
+    // Once in a heartbeat at most, and in every time after which it would be gone.
+    assert!((3..=9).contains(&beats), "{beats}");
 }
 
 #[tokio::test(start_paused = true)]
