@@ -16,7 +16,7 @@ help:
 	@echo "make cluster          starts three nodes with a Postgres, a Redis and a balancer, until Ctrl-C"
 	@echo "make test             installs what the tests need and passes them all"
 	@echo "make measure          prints what 15,000 idle sessions and a message to 1,000 cost"
-	@echo "make capacity         makes the runs that docs/CAPACITY.md is written from; twelve minutes"
+	@echo "make capacity         makes the runs that docs/CAPACITY.md is written from; a quarter of an hour"
 	@echo "make measure-cluster  prints how long news and revocations take between two nodes, and what contention costs"
 
 # A release build: the demo should feel like the real thing. The first build takes some minutes.

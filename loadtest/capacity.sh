@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The runs behind docs/CAPACITY.md: `make capacity` makes them all and prints what the page says. About twelve minutes, on a
-# machine that does nothing else. Reports are left in the folder that is given, or in capacity-reports.
+# The runs behind docs/CAPACITY.md: `make capacity` makes them all and prints what the page says. About a quarter of an
+# hour, on a machine that does nothing else. Reports are left in the folder that is given, or in capacity-reports.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
