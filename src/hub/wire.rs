@@ -24,7 +24,7 @@ pub(super) fn freshness(codec: Codec, fresh: bool) -> Bytes {
     encode(codec, &ServerFrame::Freshness { fresh })
 }
 
-/// The frame that says that there is nothing new, and a ping behind it: the one is for the client's code,
+/// The frame that says that the hub is there, and a ping behind it: the one is for the client's code,
 /// the other makes its network stack say that it is there.
 pub fn beat(codec: Codec) -> Bytes {
     let mut bytes = encode(codec, &ServerFrame::Beat).to_vec();

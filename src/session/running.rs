@@ -35,7 +35,7 @@ struct Running<C> {
     seat: C,
     subject: Subject,
     expires_at: Instant,
-    /// When the peer was last sent a beat; at first, when the session began.
+    /// When the peer was last sent a beat; at first, when it said hello.
     beat_at: Instant,
 }
 
@@ -90,7 +90,8 @@ pub(super) async fn run<C: Counterpart>(line: Line, seated: Seated<C>) {
     let Seated { seat, subject } = seated;
     let expires_at = instant(subject.ends_at);
     let open = Open::new(&line.sessions.metrics);
-    let mut running = Running { line, seat, subject, expires_at, beat_at: Instant::now() };
+    let beat_at = line.heard_at;
+    let mut running = Running { line, seat, subject, expires_at, beat_at };
     let end = running.until_end().await;
     let Running { line, seat, .. } = running;
     // The room need not wait for the goodbye, which is rare and large.
@@ -100,14 +101,15 @@ pub(super) async fn run<C: Counterpart>(line: Line, seated: Seated<C>) {
 
 impl<C: Counterpart> Running<C> {
     async fn until_end(&mut self) -> End {
-        let mut timer = pin!(sleep_until(self.due()));
+        let mut timer = pin!(sleep_until(self.due(Instant::now())));
         loop {
             let done = match self.line.turn(timer.as_mut()).await {
                 Turn::Outbound => self.outbound(),
                 Turn::Inbound => self.inbound(),
                 Turn::Timer => {
-                    let done = self.timer();
-                    timer.as_mut().reset(self.due());
+                    let now = Instant::now();
+                    let done = self.timer(now);
+                    timer.as_mut().reset(self.due(now));
                     done
                 }
             };
@@ -175,21 +177,21 @@ impl<C: Counterpart> Running<C> {
         }
     }
 
-    fn timer(&mut self) -> Result<(), End> {
-        let (now, limits) = (Instant::now(), &self.line.sessions.limits);
+    fn timer(&mut self, now: Instant) -> Result<(), End> {
+        let limits = &self.line.sessions.limits;
         if now >= self.expires_at {
             return Err(End::Code(CloseCode::TokenExpired));
         }
         if now >= self.line.heard_at + limits.silence_max() {
             return Err(End::Code(CloseCode::HeartbeatMissed));
         }
-        // What the node holds back is not the peer's fault; and a beat passes it.
+        // What the node holds back is not the peer's fault; and a beat passes it, but for a catch-up that is being made.
         let held = self.line.queue.is_held();
         let stuck = self.line.queue.stuck_since().is_some_and(|since| now >= since + limits.behind_max);
         if stuck && !held {
             return Err(End::Code(CloseCode::Behind));
         }
-        // While something waits for the socket, a beat would wait behind it.
+        // While something waits for the socket or for a catch-up, a beat would wait behind it.
         if now >= self.beat_due() && (held || self.line.queue.bytes() == 0) {
             self.line.send(wire::beat(self.line.codec));
             self.beat_at = now;
@@ -204,17 +206,18 @@ impl<C: Counterpart> Running<C> {
         silent_since.max(self.beat_at) + self.line.sessions.limits.heartbeat
     }
 
-    /// When the clock has something to do next, as far as is known now. It looks again at least once a heartbeat.
-    fn due(&self) -> Instant {
-        let (now, limits) = (Instant::now(), &self.line.sessions.limits);
+    /// When the clock has something to do next, as far as is known now. A beat that could not be sent is tried again soon.
+    fn due(&self, now: Instant) -> Instant {
+        let limits = &self.line.sessions.limits;
         let beat = self.beat_due();
+        let beat = if beat > now { beat } else { now + limits.heartbeat_margin.min(limits.heartbeat) };
         // What the node holds back is looked at again when it lets go.
         let stuck = self.line.queue.stuck_since().filter(|_| !self.line.queue.is_held());
         let stuck = stuck.map(|since| since + limits.behind_max);
         [Some(self.line.heard_at + limits.silence_max()), Some(self.expires_at), stuck]
             .into_iter()
             .flatten()
-            .fold(if beat > now { beat } else { now + limits.heartbeat }, Instant::min)
+            .fold(beat, Instant::min)
     }
 }
 

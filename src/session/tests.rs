@@ -228,11 +228,11 @@ async fn an_idle_client_hears_beats_and_lives_as_long_as_it_answers_pings() {
 #[tokio::test]
 async fn a_client_that_only_listens_is_pinged_however_much_it_is_told() {
     let heartbeat = Duration::from_millis(400);
-    let limits = Limits { heartbeat, heartbeat_margin: heartbeat, ..Limits::default() };
+    let limits = Limits { heartbeat, heartbeat_margin: 4 * heartbeat, ..Limits::default() };
     let mut session = session(limits.clone(), 6_000).await;
     let (mut seq, mut beats) = (1, 0);
     let mut pushes = interval(heartbeat / 8);
-    while session.began.elapsed() < 3 * limits.silence_max() {
+    while session.began.elapsed() < limits.silence_max() + 3 * heartbeat {
         pushes.tick().await;
         seq += 1;
         session.hub.tell(push(100, seq));
@@ -240,7 +240,7 @@ async fn a_client_that_only_listens_is_pinged_however_much_it_is_told() {
             beats += 1;
         }
     }
-    // Once in a heartbeat at most, and in every time after which it would be gone.
+    // Once in a heartbeat at most.
     assert!((3..=9).contains(&beats), "{beats}");
 }
 
