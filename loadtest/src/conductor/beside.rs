@@ -1,6 +1,5 @@
 //! A bare `write()` of the same frame beside the hub, turn by turn.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -19,7 +18,8 @@ use crate::wire::Counts;
 const CONNECTIONS_MAX: u32 = 18_000;
 /// A turn of the floor has some twenty rounds, if that takes as many seconds, and is no longer than the hub's.
 const TURN_ROUNDS: f64 = 20.0;
-const TURN_S: RangeInclusive<f64> = 2.0..=30.0;
+const TURN_S_MIN: f64 = 2.0;
+const TURN_S_MAX: f64 = 30.0;
 /// The header of a server's WebSocket frame of up to 64 KiB.
 const HEADER_BYTES: u64 = 4;
 
@@ -97,7 +97,7 @@ impl Beside {
 }
 
 fn turn(pace: &Pace) -> Duration {
-    let seconds = (TURN_ROUNDS / pace.rate).clamp(*TURN_S.start(), *TURN_S.end());
+    let seconds = (TURN_ROUNDS / pace.rate).clamp(TURN_S_MIN, TURN_S_MAX);
     pace.turn.min(Duration::from_secs_f64(seconds))
 }
 

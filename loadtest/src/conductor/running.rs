@@ -1,5 +1,6 @@
 //! A run while it goes: the processes of the generator do one step after the other, while somebody looks at the hub.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -17,8 +18,9 @@ use crate::wire::{Step, Tally, Which};
 
 /// How often the hub is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// What the hub does within this after a turn's last news is of that turn: it brings commits into its file.
-const SETTLED_AFTER: Duration = Duration::from_millis(600);
+/// How long a hub has for what is left to do after a turn. It brings commits into its file within half a second, of which
+/// most has passed when nothing more came.
+const SETTLED_AFTER: Duration = Duration::from_millis(300);
 
 /// All that is at work.
 pub(super) struct Running<'a> {
@@ -58,8 +60,7 @@ impl Running<'_> {
         let before = Took::so_far(self.target, self.scenario).await;
         self.watched.begin_turn(self.target, self.crew.take_counts());
         if let Scenario::Cluster(_) = self.scenario {
-            // Nodes that were ended are to be back before anything is compared.
-            tokio::try_join!(trouble::make(self.target, lasting), self.step(Step::Play))?;
+            self.play_in_trouble(lasting).await?;
         } else {
             self.step(Step::Play).await?;
         }
@@ -68,6 +69,26 @@ impl Running<'_> {
         let after = Took::so_far(self.target, self.scenario).await;
         self.watched.took(after.zip(before).map(|(after, before)| after.since(before)));
         Ok(())
+    }
+
+    /// Nodes that are ended meanwhile are back in the end.
+    async fn play_in_trouble(&mut self, lasting: Duration) -> anyhow::Result<()> {
+        let mut trouble = pin!(trouble::make(self.target, lasting));
+        let is_over = {
+            let mut play = pin!(self.step(Step::Play));
+            tokio::select! {
+                made = &mut trouble => {
+                    made?;
+                    play.await?;
+                    true
+                }
+                played = &mut play => {
+                    played?;
+                    false
+                }
+            }
+        };
+        if is_over { Ok(()) } else { self.meanwhile(trouble).await? }
     }
 
     /// Compares everything, and gives what each process has come to.
@@ -95,7 +116,7 @@ impl Running<'_> {
 
     /// Waits for something while the processes have nothing to do but to say how they are.
     async fn meanwhile<T>(&mut self, something: impl Future<Output = T>) -> anyhow::Result<T> {
-        tokio::pin!(something);
+        let mut something = pin!(something);
         let mut looks = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
         loop {
             tokio::select! {

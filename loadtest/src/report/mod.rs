@@ -43,8 +43,8 @@ pub(crate) struct Report {
     /// Things that were meant to happen in a second; 0 where one followed the other.
     #[serde(default)]
     pub(crate) rate_per_s: f64,
-    /// From when things began to happen until the last of it was read, without the pauses between turns; everything that is
-    /// counted was counted within.
+    /// From when things began to happen until the last of it was read, without the pauses between turns; what was read and
+    /// done was so within.
     pub(crate) seconds: f64,
     /// Commands that were done, the back office's included.
     pub(crate) commands: u64,

@@ -22,8 +22,9 @@ use crate::load::stage::Stage;
 use crate::plan::Plan;
 use crate::wire::{Counts, Step, Told};
 
-/// How often it says how it goes.
-const SAMPLE_EVERY: Duration = Duration::from_millis(50);
+/// How often it says how it goes, and how often with how long deliveries took.
+const SAMPLE_EVERY: Duration = Duration::from_millis(125);
+const LATENCY_EVERY: usize = 2;
 /// With not one session connected and nothing heard for so long, the hub is gone.
 const GONE_AFTER: Duration = Duration::from_secs(10);
 
@@ -86,7 +87,7 @@ async fn steps(mut work: Work, lines: &mut Lines<BufReader<Stdin>>) -> anyhow::R
             Step::Begin => work.begin().await?,
             Step::Play => {
                 work.play().await?;
-                say(&sample(&work.stage));
+                say(&sample(&work.stage, true));
             }
             Step::Check => {
                 say(&Told::Tally(Box::new(work.check().await?)));
@@ -101,9 +102,11 @@ async fn steps(mut work: Work, lines: &mut Lines<BufReader<Stdin>>) -> anyhow::R
 /// Says how it goes, and notices that the hub is gone.
 async fn samples(stage: &Stage) -> anyhow::Result<()> {
     let mut ticks = interval(SAMPLE_EVERY);
+    let mut number: usize = 0;
     loop {
         ticks.tick().await;
-        say(&sample(stage));
+        number += 1;
+        say(&sample(stage, number.is_multiple_of(LATENCY_EVERY)));
         let world = &stage.world;
         let silent = world.heard_at.get().plus(GONE_AFTER).left().is_zero();
         if world.connected.get() == 0
@@ -115,8 +118,8 @@ async fn samples(stage: &Stage) -> anyhow::Result<()> {
     }
 }
 
-/// How it goes. What is of a while begins anew.
-fn sample(stage: &Stage) -> Told {
+/// How it goes. With the latency of a while, the next while begins.
+fn sample(stage: &Stage, with_latency: bool) -> Told {
     let world = &stage.world;
     let mut meter = world.meter.borrow_mut();
     let counts = Counts {
@@ -128,9 +131,11 @@ fn sample(stage: &Stage) -> Told {
         reconnects: meter.reconnects,
         row_bytes: meter.row_bytes,
         rows: meter.rows,
-        p99_ms: p99_ms(&meter.latency_lately),
+        p99_ms: if with_latency { p99_ms(&meter.latency_lately) } else { None },
     };
-    meter.latency_lately.clear();
+    if with_latency {
+        meter.latency_lately.clear();
+    }
     Told::Sample(counts)
 }
 
