@@ -77,7 +77,8 @@ async fn b3_a_frozen_node_delivers_nothing_of_what_was_revoked_when_it_wakes() {
     dee.retire();
     let scene = Scene { cluster, watchers: vec![cyd, ben], writers: vec![], main, desk };
     let freshness: Vec<bool> = scene.watchers[0].seen().freshness.iter().map(|(fresh, _)| *fresh).collect();
-    assert!(matches!(freshness[..], [] | [false, true]), "{freshness:?}");
+    // The second takes the first one's place if that has not been written yet.
+    assert!(matches!(freshness[..], [] | [true] | [false, true]), "{freshness:?}");
     assert_eq!(dee.seen().leaks, Vec::<String>::new());
     scene.end().await;
 }
