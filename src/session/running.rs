@@ -26,6 +26,8 @@ use crate::metrics::Metrics;
 
 /// Messages taken in one turn; then the other side has a turn.
 const MESSAGES_MAX: usize = 16;
+/// How often within a heartbeat a beat is tried that cannot be sent.
+const BEAT_TRIES: u32 = 5;
 
 /// The longest session without a renewal, whatever its token says: a year keeps the clock's arithmetic sound.
 const SESSION_MAX: Duration = Duration::from_hours(365 * 24);
@@ -185,7 +187,8 @@ impl<C: Counterpart> Running<C> {
         if now >= self.line.heard_at + limits.silence_max() {
             return Err(End::Code(CloseCode::HeartbeatMissed));
         }
-        // What the node holds back is not the peer's fault; and a beat passes it, but for a catch-up that is being made.
+        // What the node holds back is not the peer's fault; and a beat passes it, but for a frame that is written in part
+        // and a catch-up that is being made.
         let held = self.line.queue.is_held();
         let stuck = self.line.queue.stuck_since().is_some_and(|since| now >= since + limits.behind_max);
         if stuck && !held {
@@ -210,7 +213,7 @@ impl<C: Counterpart> Running<C> {
     fn due(&self, now: Instant) -> Instant {
         let limits = &self.line.sessions.limits;
         let beat = self.beat_due();
-        let beat = if beat > now { beat } else { now + limits.heartbeat_margin.min(limits.heartbeat) };
+        let beat = if beat > now { beat } else { now + limits.heartbeat / BEAT_TRIES };
         // What the node holds back is looked at again when it lets go.
         let stuck = self.line.queue.stuck_since().filter(|_| !self.line.queue.is_held());
         let stuck = stuck.map(|since| since + limits.behind_max);

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, sleep};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -242,6 +242,20 @@ async fn a_client_that_only_listens_is_pinged_however_much_it_is_told() {
     }
     // Once in a heartbeat at most.
     assert!((3..=9).contains(&beats), "{beats}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_beat_that_waits_for_a_catch_up_is_tried_again_soon() {
+    let mut session = session(Limits::default(), 6_000).await;
+    session.hub.queue.begin_catch_up();
+    session.hub.tell(push(100, 2));
+    sleep(Duration::from_secs(26)).await;
+    let bytes = wire::encode(CODEC, &ServerFrame::Answer { r#ref: "r".into(), answer: Answer::Renewed });
+    let frame = QueuedFrame { bytes, seq: None, about: About::Reading };
+    session.hub.queue.finish_catch_up(frame, Seq(2)).unwrap();
+    while session.next().await != ServerFrame::Beat {}
+    // It was due at 25 s.
+    assert_eq!(session.began.elapsed().as_secs(), 30);
 }
 
 #[tokio::test(start_paused = true)]
