@@ -72,7 +72,7 @@ pub(crate) struct Counts {
     /// Bytes of pushed rows, and how many.
     pub(crate) row_bytes: u64,
     pub(crate) rows: u64,
-    /// Of what was read since the sample before.
+    /// Of what was read since it was last told; not every sample tells it.
     pub(crate) p99_ms: Option<f64>,
 }
 

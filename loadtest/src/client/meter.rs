@@ -57,7 +57,7 @@ pub(crate) struct Meter {
     pub(crate) row_bytes: u64,
     pub(crate) rows: u64,
     pub(crate) latency: Times,
-    /// The latency since the last sample.
+    /// The latency since it was last told.
     pub(crate) latency_lately: Times,
     pub(crate) commit: Times,
     pub(crate) revocation: Times,

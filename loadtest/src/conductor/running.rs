@@ -62,9 +62,8 @@ impl Running<'_> {
         if let Scenario::Cluster(_) = self.scenario {
             self.play_in_trouble(lasting).await?;
         } else {
-            self.step(Step::Play).await?;
+            self.play_turn().await?;
         }
-        self.watched.end_turn(self.crew.take_counts());
         self.meanwhile(sleep(SETTLED_AFTER)).await?;
         let after = Took::so_far(self.target, self.scenario).await;
         self.watched.took(after.zip(before).map(|(after, before)| after.since(before)));
@@ -74,21 +73,23 @@ impl Running<'_> {
     /// Nodes that are ended meanwhile are back in the end.
     async fn play_in_trouble(&mut self, lasting: Duration) -> anyhow::Result<()> {
         let mut trouble = pin!(trouble::make(self.target, lasting));
-        let is_over = {
-            let mut play = pin!(self.step(Step::Play));
+        {
+            let mut play = pin!(self.play_turn());
             tokio::select! {
+                played = &mut play => played?,
                 made = &mut trouble => {
                     made?;
-                    play.await?;
-                    true
-                }
-                played = &mut play => {
-                    played?;
-                    false
+                    return play.await;
                 }
             }
-        };
-        if is_over { Ok(()) } else { self.meanwhile(trouble).await? }
+        }
+        self.meanwhile(trouble).await?
+    }
+
+    async fn play_turn(&mut self) -> anyhow::Result<()> {
+        self.step(Step::Play).await?;
+        self.watched.end_turn(self.crew.take_counts());
+        Ok(())
     }
 
     /// Compares everything, and gives what each process has come to.

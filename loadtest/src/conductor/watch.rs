@@ -81,8 +81,8 @@ impl Watched {
         (sample, since_s)
     }
 
-    /// All of it was read. What was counted since the last sample is its, too: most of it had happened and not been told, and
-    /// the rest followed at once.
+    /// All of it was read. What was counted since the last sample is its, too: most of it had happened and not been told,
+    /// and the rest followed at once.
     pub(super) fn end_turn(&mut self, counts: Counts) {
         if let Some(sample) = self.samples.last_mut() {
             let last = self.last.counts;

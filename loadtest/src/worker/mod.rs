@@ -23,7 +23,7 @@ use crate::plan::Plan;
 use crate::wire::{Counts, Step, Told};
 
 /// How often it says how it goes, and how often with how long deliveries took.
-const SAMPLE_EVERY: Duration = Duration::from_millis(125);
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 const LATENCY_EVERY: usize = 2;
 /// With not one session connected and nothing heard for so long, the hub is gone.
 const GONE_AFTER: Duration = Duration::from_secs(10);
