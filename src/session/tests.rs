@@ -246,7 +246,8 @@ async fn a_client_that_only_listens_is_pinged_however_much_it_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_beat_that_waits_for_a_catch_up_is_tried_again_soon() {
-    let mut session = session(Limits::default(), 6_000).await;
+    let limits = Limits { heartbeat_margin: Duration::from_secs(10), ..Limits::default() };
+    let mut session = session(limits, 6_000).await;
     session.hub.queue.begin_catch_up();
     session.hub.tell(push(100, 2));
     sleep(Duration::from_secs(26)).await;
