@@ -289,12 +289,12 @@ fn tell_conversation(
     match &change.before {
         None => effects.push(tell(audience(now), push(None), about())),
         Some(was) => {
-            let old = row.as_it_was(was);
             let told = push(Some(row.was(was, before.assignment())));
             if !access_changed && was.members == row.members {
                 effects.push(tell(audience(now), told, about()));
             } else {
-                let (saw, sees) = (before.members_of(before.staff(&old)), after.members_of(now));
+                let saw = before.members_of(before.staff(&row.as_it_was(was)));
+                let sees = after.members_of(now);
                 let stayed: BTreeSet<_> = sees.intersection(&saw).cloned().collect();
                 let entered: BTreeSet<_> = sees.difference(&saw).cloned().collect();
                 effects.push(tell(Audience::These(stayed), told, about()));
